@@ -1,0 +1,99 @@
+"""Settings, read once: `MJGATE_*` variables over an optional `mjgate.yaml`."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    YamlConfigSettingsSource,
+)
+
+from mjgate.errors import ConfigError
+
+PREFIX = "MJGATE_"
+FILE = "mjgate.yaml"
+
+
+class Config(BaseSettings):
+    """What an operator sets at start. Times are seconds, sizes are bytes."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, yaml_file=FILE, extra="forbid", frozen=True
+    )
+
+    data_dir: Path = Field(Path(".mjgate"), description="Where the embedded database lives.")
+    database_url: SecretStr | None = Field(
+        None,
+        validation_alias=AliasChoices("DATABASE_URL", "MJGATE_DATABASE_URL", "database_url"),
+        description="A PostgreSQL 14+ to use in place of the embedded one.",
+    )
+    secret_key: SecretStr | None = Field(
+        None, description="Encrypts channel keys; the embedded database makes its own."
+    )
+    max_body: int = Field(16 * 1024 * 1024, ge=1024, le=1024**3)
+    upstream_timeout: float = Field(60.0, gt=0, le=600)
+    task_deadline: float = Field(1800.0, gt=0, le=7 * 86400)
+    queue_limit: int = Field(4096, ge=1, description="Submits that may wait for the database.")
+    drain_timeout: float = Field(6.0, gt=0, le=300)
+    keepalive: float = Field(2.0, gt=0, le=60, description="Idle life of upstream connections.")
+
+    @field_validator("database_url")
+    @classmethod
+    def _is_postgresql(cls, value: SecretStr | None) -> SecretStr | None:
+        if value and not value.get_secret_value().startswith(("postgresql://", "postgres://")):
+            raise ValueError("must start with postgresql://")
+        return value
+
+    @property
+    def embedded(self) -> bool:
+        return self.database_url is None
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, env_settings, YamlConfigSettingsSource(settings_cls)
+
+
+def read_config(**overrides: Any) -> Config:
+    """The settings of this process.
+
+    Raises:
+        ConfigError: a setting is unknown or wrong; one line per fault.
+    """
+    try:
+        config = Config(**overrides)
+    except ValidationError as error:
+        raise ConfigError("\n".join(_fault(fault) for fault in error.errors())) from None
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{FILE} is not YAML: {' '.join(str(error).split())}") from None
+    _refuse_unknown_variables()
+    return config
+
+
+def _fault(fault: Any) -> str:
+    name = str(fault["loc"][0])
+    if fault["type"] == "extra_forbidden":
+        return f"{name} in {FILE} is no setting; remove it or mend its spelling"
+    setting = name if name.isupper() else PREFIX + name.upper()
+    shown = "" if "URL" in setting or "KEY" in setting else f"={fault['input']!r}"
+    return f"{setting}{shown}: {fault['msg']}"
+
+
+def _refuse_unknown_variables() -> None:
+    known = {PREFIX + name.upper() for name in Config.model_fields} | {"MJGATE_DATABASE_URL"}
+    unknown = sorted(name for name in os.environ if name.startswith(PREFIX) and name not in known)
+    if unknown:
+        raise ConfigError(
+            f"{unknown[0]} is no setting; unset it, or use one of {', '.join(sorted(known))}"
+        )

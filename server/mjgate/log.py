@@ -1,0 +1,46 @@
+"""One JSON line a request, and one for what an operator should know."""
+
+import sys
+import time
+from contextvars import ContextVar
+from typing import Any
+
+import orjson
+import structlog
+
+_NOTES: ContextVar[dict[str, Any] | None] = ContextVar("mjgate_notes", default=None)
+
+
+def open_notes() -> dict[str, Any]:
+    """A new dict for this request; `note` adds to it, in tasks it starts too."""
+    notes: dict[str, Any] = {}
+    _NOTES.set(notes)
+    return notes
+
+
+def note(**facts: Any) -> None:
+    """Adds facts to the log line of the request at hand; never a prompt, never a key."""
+    notes = _NOTES.get()
+    if notes is not None:
+        notes.update(facts)
+
+
+def configure() -> None:
+    """JSON lines on standard output."""
+    structlog.configure(
+        processors=[_stamp, structlog.processors.format_exc_info, _render],
+        logger_factory=structlog.BytesLoggerFactory(sys.stdout.buffer),
+        cache_logger_on_first_use=True,
+    )
+
+
+def logger() -> Any:
+    return structlog.get_logger()
+
+
+def _stamp(_logger: Any, level: str, line: dict[str, Any]) -> dict[str, Any]:
+    return {"ts": round(time.time(), 3), "level": level, **line}
+
+
+def _render(_logger: Any, _level: str, line: dict[str, Any]) -> bytes:
+    return orjson.dumps(line, default=repr)

