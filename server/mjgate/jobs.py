@@ -1,0 +1,143 @@
+"""Background work on procrastinate: few and coarse jobs on the same database.
+
+What must be exact lives in our own rows; a lost job is a delay, never a loss.
+"""
+
+import asyncio
+import contextlib
+import logging
+import functools
+import time
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import procrastinate
+from procrastinate import exceptions
+
+from mjgate.gate import Gate
+from mjgate.log import logger
+from mjgate.services.follow import MOST_IDS, follow_channel
+from mjgate.services.sweep import sweep
+from mjgate.store.tasks import channels_with_work
+
+_WATCH_S = 30.0
+_CYCLE_S = 1.0
+_STALLED_S = 60
+_POLL_S = 1.0
+
+Work = Callable[..., Coroutine[Any, Any, None]]
+
+logging.getLogger("procrastinate").setLevel(logging.WARNING)
+
+
+class Jobs:
+    """The worker of one process and what it can be asked to do."""
+
+    def __init__(self, uri: str, gate: Gate) -> None:
+        self._gate = gate
+        self._stopping = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._asked: dict[int, float] = {}
+        self._asking: set[asyncio.Task[None]] = set()
+        self._following: set[int] = set()
+        self._app = procrastinate.App(
+            connector=procrastinate.PsycopgConnector(
+                conninfo=uri, min_size=1, max_size=4, kwargs={"application_name": "mjgate jobs"}
+            )
+        )
+        self._app.task(name="follow")(_logged(self._follow))
+        self._app.periodic(cron="* * * * * */15")(
+            self._app.task(name="sweep", queueing_lock="sweep")(_logged(self._sweep))
+        )
+
+    async def start(self) -> None:
+        await self._app.open_async()
+        self._task = asyncio.create_task(self._work(), name="jobs")
+
+    async def stop(self) -> None:
+        self._stopping.set()
+        if self._task:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+        await self._app.close_async()
+
+    def follow(self, channel: int) -> None:
+        """Sees to it that a channel is followed; asks at most once a second for each."""
+        now = time.monotonic()
+        if channel in self._following or now - self._asked.get(channel, -_CYCLE_S) < _CYCLE_S:
+            return
+        self._asked[channel] = now
+        task = asyncio.create_task(self._ask(channel))
+        self._asking.add(task)
+        task.add_done_callback(self._asking.discard)
+
+    async def _ask(self, channel: int) -> None:
+        follow = self._app.configure_task("follow", queueing_lock=f"follow {channel}")
+        with contextlib.suppress(exceptions.AlreadyEnqueued, exceptions.ConnectorException):
+            await follow.defer_async(channel=channel)
+
+    async def _follow(self, channel: int) -> None:
+        """Follows a channel for half a minute, then hands over to the next job of its chain."""
+        if channel in self._following:
+            return
+        self._following.add(channel)
+        try:
+            await self._watch(channel)
+        finally:
+            self._following.discard(channel)
+        if channel in await channels_with_work(self._gate.store.pool):
+            await self._ask(channel)
+
+    async def _watch(self, channel: int) -> None:
+        end = time.monotonic() + _WATCH_S
+        while time.monotonic() < end and not self._stopping.is_set():
+            started = time.monotonic()
+            due = await follow_channel(self._gate, channel)
+            if not due and channel not in await channels_with_work(self._gate.store.pool):
+                return
+            if due < MOST_IDS:
+                await self._pause(_CYCLE_S - (time.monotonic() - started))
+
+    async def _pause(self, seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._stopping.wait(), max(seconds, 0))
+
+    async def _sweep(self, timestamp: int) -> None:
+        del timestamp
+        manager = self._app.job_manager
+        for job in await manager.get_stalled_jobs(seconds_since_heartbeat=_STALLED_S):
+            await manager.retry_job(job)
+        for channel in await sweep(self._gate):
+            await self._ask(channel)
+
+    async def _work(self) -> None:
+        """A worker for ever: after an outage it may return as well as raise."""
+        while not self._stopping.is_set():
+            try:
+                await self._app.run_worker_async(
+                    concurrency=8,
+                    install_signal_handlers=False,
+                    fetch_job_polling_interval=_POLL_S,
+                    delete_jobs="always",
+                    shutdown_graceful_timeout=3,
+                )
+            except asyncio.CancelledError:
+                raise
+            except Exception as error:
+                logger().warning("jobs interrupted", why=type(error).__name__)
+            await self._pause(0.5)
+
+
+def _logged(work: Work) -> Work:
+    """A job whose failure is in our log; the sweep takes its work up again."""
+
+    @functools.wraps(work)
+    async def run(**arguments: Any) -> None:
+        try:
+            await work(**arguments)
+        except Exception:
+            logger().exception("job failed", job=work.__name__)
+            raise
+
+    return run

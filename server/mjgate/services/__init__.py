@@ -1,0 +1,1 @@
+"""The verbs: submit, choose, follow, settle."""

@@ -1,0 +1,255 @@
+"""A submit, one way: quote, choose, intent, send, outcome (design, section 2)."""
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from mjgate.domain.action import IMAGINE, change_sign, model
+from mjgate.domain.channel import Channel
+from mjgate.domain.money import dollars
+from mjgate.domain.outcome import Hold, Outcome, answer, read_outcome
+from mjgate.domain.send import Intent, Settlement, Verdict
+from mjgate.domain.task import MODAL, NOT_START, Phase
+from mjgate.domain.token import Token
+from mjgate.errors import (
+    Broken,
+    BudgetSpent,
+    Forbidden,
+    InvalidRequest,
+    NotFound,
+    NotSent,
+    RowRefused,
+    StoreFull,
+    Unauthorized,
+    Unavailable,
+    UpstreamBroken,
+    UpstreamUnclear,
+)
+from mjgate.gate import Gate
+from mjgate.log import logger, note
+from mjgate.services.choose import choose, choose_for, tuned
+from mjgate.store.channels import note_fault
+from mjgate.store.tasks import Parent, find_bound, find_parent, move_task
+from mjgate.upstream.novicezk import NOT_SUCCESS, Change, Novicezk, Refusal, Request
+from mjgate.upstream.upstreams import dialect_of
+
+_MARGIN_S = 10.0
+Speak = Callable[[Novicezk, str], Request]
+
+
+@dataclass(frozen=True, slots=True)
+class Imagine:
+    """A picture from a prompt. `body` is the request as received."""
+
+    prompt: str
+    state: str | None
+    hook: str | None
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeOf:
+    """A change of a task. `body` is the request as received."""
+
+    parent: int
+    action: str
+    index: int | None
+    state: str | None
+    hook: str | None
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    """A task to be: what it is, where it may go, and how it is said there."""
+
+    action: str
+    prompt: str | None
+    description: str
+    state: str | None
+    hook: str | None
+    channels: list[Channel]
+    speak: Speak
+    parent: int | None = None
+
+
+async def imagine(gate: Gate, token: Token, request: Imagine) -> dict[str, Any]:
+    """Submits a picture; the answer is the documented SubmitResult.
+
+    Raises:
+        ApiError: nothing was charged, unless it says that the outcome is unknown.
+    """
+    draft = _Draft(
+        IMAGINE,
+        request.prompt,
+        f"/imagine {request.prompt}",
+        request.state,
+        request.hook,
+        await choose(gate, model(IMAGINE)),
+        lambda dialect, marker: dialect.imagine(request.body, marker),
+    )
+    return await _submit(gate, token, draft)
+
+
+async def change(gate: Gate, token: Token, request: ChangeOf) -> dict[str, Any]:
+    """Submits a change of a task of this token; answers and raises like `imagine`."""
+    parent = await find_parent(gate.store.pool, token.id, request.parent)
+    if parent is None:
+        raise NotFound(f"There is no task {request.parent} of this token.")
+    if parent.upstream_id is None:
+        return answer(*NOT_SUCCESS, None, {})
+    draft = _Draft(
+        request.action,
+        parent.prompt,
+        f"/up {parent.id} {change_sign(request.action, request.index)}",
+        request.state,
+        request.hook,
+        [await choose_for(gate, parent)],
+        _speak_change(parent, parent.upstream_id, request),
+        parent.id,
+    )
+    return await _submit(gate, token, draft)
+
+
+def _speak_change(parent: Parent, upstream_id: str, request: ChangeOf) -> Speak:
+    words = Change(
+        request.action, request.index, upstream_id, parent.status, parent.buttons, request.body
+    )
+    return lambda dialect, marker: dialect.change(words, marker)
+
+
+async def _submit(gate: Gate, token: Token, draft: _Draft) -> dict[str, Any]:
+    intent = await _intent(gate, token, draft)
+    note(task=intent.id)
+    await _admit(gate, intent)
+    outcome, channel = await _send(gate, intent, draft)
+    note(channel=channel.name)
+    if outcome.blames_key:
+        await note_fault(gate.store.pool, channel.id, "the upstream refuses the key")
+    return await _settle(gate, intent, channel, outcome)
+
+
+async def _intent(gate: Gate, token: Token, draft: _Draft) -> Intent:
+    name = model(draft.action)
+    price = (await gate.store.catalog()).prices.quote(name)
+    if price is None:
+        raise Forbidden(f"This gateway has no price for {name}; its operator can set one.")
+    return Intent(
+        id=await gate.store.ids.take(),
+        token=token.id,
+        channel=draft.channels[0].id,
+        action=draft.action,
+        model=name,
+        price=price,
+        prompt=draft.prompt,
+        description=draft.description,
+        state=draft.state,
+        hook=draft.hook,
+        marker=f"mjgate:{secrets.token_hex(16)}",
+        submit_ms=gate.clock(),
+        send_s=(gate.config.upstream_timeout + _MARGIN_S) * len(draft.channels) + _MARGIN_S,
+        parent=draft.parent,
+    )
+
+
+async def _admit(gate: Gate, intent: Intent) -> None:
+    """Commits the intent before a byte goes out."""
+    try:
+        verdict = await gate.store.writer.admit(intent)
+    except StoreFull:
+        raise Unavailable("Too many submits wait. Send it again.") from None
+    except RowRefused as error:
+        raise InvalidRequest(f"The gateway cannot keep a value of this request: {error}") from None
+    if verdict is Verdict.TOKEN:
+        raise Unauthorized("The token was revoked.", headers={"WWW-Authenticate": "Bearer"})
+    if verdict is Verdict.BUDGET:
+        raise BudgetSpent(
+            f"The budget of this token does not cover {intent.model} "
+            f"at {dollars(intent.price)} dollars."
+        )
+
+
+async def _send(gate: Gate, intent: Intent, draft: _Draft) -> tuple[Outcome, Channel]:
+    """Sends to the first channel that can be reached; never twice."""
+    for channel in draft.channels:
+        if channel.id != draft.channels[0].id:
+            await move_task(gate.store.pool, intent.id, channel.id)
+        try:
+            able = await tuned(gate, channel)
+            request = draft.speak(dialect_of(able), intent.marker)
+            return read_outcome(await gate.upstreams.send(able, request)), channel
+        except NotSent:
+            continue
+        except Refusal as refusal:
+            result = answer(refusal.code, refusal.description, None, {})
+            return Outcome(Hold.RELEASE, result=result), channel
+        except Broken:
+            return Outcome(Hold.UNKNOWN, error=UpstreamBroken("")), channel
+    none = Unavailable(f"No upstream of {intent.model} can be reached now.", 5)
+    return Outcome(Hold.RELEASE, error=none), draft.channels[-1]
+
+
+async def _settle(
+    gate: Gate, intent: Intent, channel: Channel, outcome: Outcome
+) -> dict[str, Any]:
+    """Commits the outcome and answers."""
+    if outcome.exists:
+        assert outcome.upstream_id is not None
+        known = await find_bound(gate.store.pool, intent.token, channel.id, outcome.upstream_id)
+        if known is not None:
+            await gate.store.writer.settle(_settlement(gate, intent, channel, Phase.REJECTED))
+            return _answer(outcome, known)
+    if outcome.hold is Hold.UNKNOWN:
+        return await _settle_unknown(gate, intent, channel, outcome)
+    if outcome.hold is Hold.KEEP:
+        return await _settle_accepted(gate, intent, channel, outcome)
+    await gate.store.writer.settle(_settlement(gate, intent, channel, Phase.REJECTED))
+    return _answer(outcome, None)
+
+
+async def _settle_accepted(
+    gate: Gate, intent: Intent, channel: Channel, outcome: Outcome
+) -> dict[str, Any]:
+    accepted = _settlement(
+        gate,
+        intent,
+        channel,
+        Phase.RUNNING,
+        upstream_id=outcome.upstream_id,
+        status=MODAL if outcome.modal else NOT_START,
+        shares_upstream=outcome.exists,
+    )
+    try:
+        await gate.store.writer.settle(accepted)
+    except RowRefused as error:
+        logger().error("upstream id refused", task=intent.id, channel=channel.name, why=str(error))
+        return await _settle_unknown(gate, intent, channel, outcome)
+    gate.follow(channel.id)
+    return _answer(outcome, intent.id)
+
+
+async def _settle_unknown(
+    gate: Gate, intent: Intent, channel: Channel, outcome: Outcome
+) -> dict[str, Any]:
+    """Never sent again: whoever asks is told which task to fetch (design, section 6)."""
+    await gate.store.writer.settle(_settlement(gate, intent, channel, Phase.UNKNOWN))
+    gate.follow(channel.id)
+    kind = type(outcome.error) if outcome.error else UpstreamUnclear
+    raise kind(
+        f"The outcome at the upstream is unknown. Fetch task {intent.id}.",
+        properties={"taskId": str(intent.id)},
+    )
+
+
+def _settlement(
+    gate: Gate, intent: Intent, channel: Channel, phase: Phase, **bound: Any
+) -> Settlement:
+    return Settlement(intent.id, channel.id, phase, gate.config.task_deadline, **bound)
+
+
+def _answer(outcome: Outcome, task_id: int | None) -> dict[str, Any]:
+    if outcome.error is not None:
+        raise outcome.error
+    assert outcome.result is not None
+    return outcome.result | {"result": None if task_id is None else str(task_id)}

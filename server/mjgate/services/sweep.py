@@ -1,0 +1,19 @@
+"""Takes up what a process left behind when it died."""
+
+from mjgate.gate import Gate
+from mjgate.log import logger
+from mjgate.services.follow import end_overdue
+from mjgate.store.tasks import channels_with_work, mark_unknown, overdue_tasks
+
+_AT_ONCE = 500
+
+
+async def sweep(gate: Gate) -> list[int]:
+    """Ends what is overdue; returns the channels that have tasks to follow."""
+    pool = gate.store.pool
+    left = await mark_unknown(pool)
+    if left:
+        logger().warning("sends without an outcome", tasks=left)
+    while tasks := await overdue_tasks(pool, _AT_ONCE):
+        await end_overdue(gate, tasks)
+    return await channels_with_work(pool)

@@ -1,0 +1,1 @@
+"""All that speaks to upstreams: the transport, and one module for each dialect."""

@@ -1,0 +1,130 @@
+"""One HTTP exchange with an upstream, sent once, and told apart by how it failed."""
+
+import asyncio
+import json
+from typing import Any
+
+import aiohttp
+import orjson
+from yarl import URL
+
+from mjgate.domain.channel import Channel
+from mjgate.domain.outcome import Reply
+from mjgate.errors import Broken, NotSent
+from mjgate.metrics import UPSTREAM_CALLS
+
+_CONNECT_S = 10.0
+_MOST_BYTES = 32 * 1024 * 1024
+_MOST_RETRY_S = 3600
+
+
+class Transport:
+    """A pool of connections to all upstreams of one process.
+
+    Connections that idle longer than `keepalive` seconds are closed by us, so that a request
+    rarely meets one that its upstream is closing: whether that request arrived would be
+    unknown, and it must not be sent again.
+    """
+
+    def __init__(self, timeout: float, keepalive: float) -> None:
+        self._timeout = timeout
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=keepalive),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            timeout=aiohttp.ClientTimeout(
+                total=None, sock_connect=min(_CONNECT_S, timeout), sock_read=timeout
+            ),
+            skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding"),
+        )
+
+    async def close(self) -> None:
+        """Ends every exchange: what was sent and not answered is then unknown."""
+        await self._session.close()
+
+    async def post(self, channel: Channel, path: str, body: bytes) -> Reply:
+        """One POST.
+
+        Raises:
+            NotSent: the connection failed before a byte went out.
+            Broken: it broke, or took too long, after that.
+        """
+        return await self._exchange("POST", channel, path, body)
+
+    async def get(self, channel: Channel, path: str) -> Reply:
+        """One GET; raises like `post`."""
+        return await self._exchange("GET", channel, path, None)
+
+    async def _exchange(
+        self, method: str, channel: Channel, path: str, body: bytes | None
+    ) -> Reply:
+        outcome = "broken"
+        try:
+            reply = await self._ask(method, channel, path, body)
+            outcome = f"http_{reply.status}"
+            return reply
+        except NotSent:
+            outcome = "not_sent"
+            raise
+        finally:
+            UPSTREAM_CALLS.labels(channel.name, outcome).inc()
+
+    async def _ask(self, method: str, channel: Channel, path: str, body: bytes | None) -> Reply:
+        try:
+            async with (
+                asyncio.timeout(self._timeout + _CONNECT_S),
+                self._session.request(
+                    method,
+                    URL(channel.base_url + path, encoded=True),
+                    data=body,
+                    headers=_headers(channel, body),
+                    allow_redirects=False,
+                ) as response,
+            ):
+                content = await _read(response)
+                return Reply(response.status, _parse(content), _retry_after(response))
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+            raise NotSent(f"{channel.name}: {type(error).__name__}") from error
+        except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError) as error:
+            raise NotSent(f"{channel.name}: its address is none") from error
+        except (aiohttp.ClientError, OSError, TimeoutError, RuntimeError) as error:
+            raise Broken(f"{channel.name}: {type(error).__name__}") from error
+
+
+def _headers(channel: Channel, body: bytes | None) -> dict[str, str]:
+    """The key goes out as `mj-api-secret`, alone (design, section 7)."""
+    headers = {"Accept": "application/json"}
+    if body is not None:
+        headers["Content-Type"] = "application/json"
+    if channel.key:
+        headers["mj-api-secret"] = channel.key
+    return headers
+
+
+async def _read(response: aiohttp.ClientResponse) -> bytes:
+    if response.content_length is not None and response.content_length <= _MOST_BYTES:
+        return await response.read()
+    chunks: list[bytes] = []
+    size = 0
+    async for chunk in response.content.iter_any():
+        size += len(chunk)
+        if size > _MOST_BYTES:
+            raise aiohttp.ClientPayloadError(f"more than {_MOST_BYTES} bytes")
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def _parse(content: bytes) -> Any:
+    """JSON, also with the lone surrogates that some upstreams let through; else None."""
+    try:
+        return orjson.loads(content)
+    except orjson.JSONDecodeError:
+        pass
+    try:
+        return json.loads(content)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _retry_after(response: aiohttp.ClientResponse) -> int | None:
+    value = response.headers.get("Retry-After", "")
+    return min(int(value), _MOST_RETRY_S) if value.isascii() and value.isdigit() else None
