@@ -1,0 +1,112 @@
+"""Builds the application: the only place that puts parts together."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from starlette.types import ASGIApp
+
+from mjgate.config import Config
+from mjgate.contract.call import Handler
+from mjgate.contract.document import Document, load_document
+from mjgate.contract.operation import Operation, compile_operations
+from mjgate.contract.publish import contract_pages
+from mjgate.contract.stack import stack
+from mjgate.domain.token import Token
+from mjgate.errors import ConfigError
+from mjgate.flight import Flight
+from mjgate.gate import Gate
+from mjgate.handlers import health, tasks
+from mjgate.jobs import Jobs
+from mjgate.store.cipher import Cipher
+from mjgate.store.database import open_store
+from mjgate.upstream.transport import Transport
+from mjgate.upstream.upstreams import Upstreams
+
+HANDLERS = {"tasks": tasks}
+"""One word, four places: tag, module, folder of the client, test."""
+
+
+def create_app(
+    config: Config, uri: str, cipher: Cipher, flight: Flight | None = None
+) -> ASGIApp:
+    """The application on the database at `uri`, whose schema is up to date.
+
+    Raises:
+        ConfigError: the contract and the handlers do not fit.
+    """
+    document = load_document()
+    operations = compile_operations(document.spec)
+    return stack(
+        document,
+        operations,
+        find_handlers(operations),
+        authenticate=_authenticate,
+        label=_label,
+        pages=_pages(document),
+        lifespan=partial(_lifespan, config, uri, cipher, flight or Flight()),
+        most_bytes=config.max_body,
+    )
+
+
+def find_handlers(operations: tuple[Operation, ...]) -> dict[str, Handler[Gate]]:
+    """The function of each operation: its tag is the module, its id the name.
+
+    Raises:
+        ConfigError: an operation has none.
+    """
+    found = {}
+    for operation in operations:
+        handler = getattr(HANDLERS.get(operation.tag), operation.id, None)
+        if handler is None:
+            raise ConfigError(f"handlers.{operation.tag}.{operation.id} is missing")
+        found[operation.id] = handler
+    return found
+
+
+@asynccontextmanager
+async def open_gate(
+    config: Config, uri: str, cipher: Cipher, flight: Flight
+) -> AsyncIterator[Gate]:
+    """The gate of a serving process, with its background work."""
+    async with open_store(uri, cipher, config.queue_limit) as store:
+        transport = Transport(config.upstream_timeout, config.keepalive)
+        gate = Gate(config, store, Upstreams(transport), flight)
+        flight.cut = transport.close
+        jobs = Jobs(uri, gate)
+        await jobs.start()
+        try:
+            yield replace(gate, follow=jobs.follow)
+        finally:
+            await flight.landed(timeout=0 if flight.draining else config.drain_timeout)
+            flight.draining = True
+            await transport.close()
+            await flight.landed()
+            await jobs.stop()
+
+
+@asynccontextmanager
+async def _lifespan(
+    config: Config, uri: str, cipher: Cipher, flight: Flight, _app: Any
+) -> AsyncIterator[Mapping[str, Gate]]:
+    async with open_gate(config, uri, cipher, flight) as gate:
+        yield {"gate": gate}
+
+
+async def _authenticate(state: Mapping[str, Gate], key: str) -> Token | None:
+    return await state["gate"].store.token(key)
+
+
+def _label(token: Token) -> str:
+    return token.label
+
+
+def _pages(document: Document) -> dict[str, ASGIApp]:
+    return {
+        **contract_pages(document),
+        "/healthz": health.healthz,
+        "/readyz": health.readyz,
+        "/metrics": health.metrics,
+    }

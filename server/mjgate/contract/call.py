@@ -1,0 +1,31 @@
+"""A request after the contract was enforced, and its answer."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+G = TypeVar("G")
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request. `client` is who authenticated; `raw` the body as received."""
+
+    client: Any
+    parameters: Mapping[str, str]
+    body: Any = None
+    raw: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A status and a body to be sent as JSON."""
+
+    status: int
+    body: Any
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+Handler = Callable[[G, Call], Awaitable[Answer]]
+Authenticate = Callable[[G, str], Awaitable[Any]]
+

@@ -1,0 +1,139 @@
+"""Operations of the contract, each compiled once at start.
+
+What the compiled form does not support is refused at start, never ignored.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from mjgate.contract.schema import Schema
+from mjgate.errors import ConfigError
+
+METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
+JSON = "application/json"
+
+
+@dataclass(frozen=True, slots=True)
+class Scheme:
+    """Where a key stands: a header, and what comes before the key in it."""
+
+    header: bytes
+    prefix: str
+    challenge: str
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A parameter in the path."""
+
+    name: str
+    schema: Schema
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """All that a request to one operation is held to."""
+
+    id: str
+    tag: str
+    method: str
+    path: str
+    schemes: tuple[Scheme, ...]
+    parameters: tuple[Parameter, ...]
+    body: Schema | None
+    answers: Mapping[int, Schema]
+
+    @property
+    def segments(self) -> tuple[str, ...]:
+        return tuple(self.path.split("/"))
+
+
+def compile_operations(spec: Mapping[str, Any]) -> tuple[Operation, ...]:
+    """Every operation of a contract.
+
+    Raises:
+        ConfigError: the contract uses what is not supported; says where.
+    """
+    return tuple(
+        _compile(spec, path, method, raw)
+        for path, item in spec["paths"].items()
+        for method, raw in _methods(path, item)
+    )
+
+
+def _methods(path: str, item: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    other = item.keys() - set(METHODS)
+    if other:
+        raise ConfigError(f"the contract's path {path} has {sorted(other)}: not supported")
+    return list(item.items())
+
+
+def _compile(
+    spec: Mapping[str, Any], path: str, method: str, raw: Mapping[str, Any]
+) -> Operation:
+    place = f"{method.upper()} {path}"
+    components = spec["components"]
+    return Operation(
+        id=raw["operationId"],
+        tag=raw["tags"][0],
+        method=method.upper(),
+        path=path,
+        schemes=_schemes(place, raw, components["securitySchemes"]),
+        parameters=tuple(_parameter(place, p, components) for p in raw.get("parameters", ())),
+        body=_body(place, raw.get("requestBody"), components),
+        answers={
+            int(status): _answer(place, status, _resolve(spec, response), components)
+            for status, response in raw["responses"].items()
+        },
+    )
+
+
+def _schemes(place: str, raw: Mapping[str, Any], known: Mapping[str, Any]) -> tuple[Scheme, ...]:
+    if "security" not in raw:
+        raise ConfigError(f"{place} has no security of its own")
+    if any(len(alternative) != 1 for alternative in raw["security"]):
+        raise ConfigError(f"{place} wants several schemes at once, or none: not supported")
+    return tuple(_scheme(place, known[name]) for each in raw["security"] for name in each)
+
+
+def _scheme(place: str, raw: Mapping[str, Any]) -> Scheme:
+    if raw["type"] == "apiKey" and raw["in"] == "header":
+        return Scheme(raw["name"].lower().encode(), "", f'ApiKey header="{raw["name"]}"')
+    if raw["type"] == "http" and raw["scheme"].lower() == "bearer":
+        return Scheme(b"authorization", "bearer ", "Bearer")
+    raise ConfigError(f"{place} has a security scheme of type {raw['type']}: not supported")
+
+
+def _parameter(place: str, raw: Mapping[str, Any], components: Mapping[str, Any]) -> Parameter:
+    if raw.get("in") != "path" or raw["schema"].get("type") != "string":
+        raise ConfigError(f"{place} has a parameter that is no string in the path: not supported")
+    return Parameter(raw["name"], Schema(raw["schema"], components))
+
+
+def _body(
+    place: str, raw: Mapping[str, Any] | None, components: Mapping[str, Any]
+) -> Schema | None:
+    if raw is None:
+        return None
+    if not raw.get("required") or list(raw["content"]) != [JSON]:
+        raise ConfigError(f"{place} has a body that is optional or no {JSON}: not supported")
+    return Schema(raw["content"][JSON]["schema"], components)
+
+
+def _answer(
+    place: str, status: str, raw: Mapping[str, Any], components: Mapping[str, Any]
+) -> Schema:
+    if list(raw.get("content", ())) != [JSON]:
+        raise ConfigError(f"{place} answers {status} without one body of {JSON}: not supported")
+    return Schema(raw["content"][JSON]["schema"], components)
+
+
+def _resolve(spec: Mapping[str, Any], node: Mapping[str, Any]) -> Mapping[str, Any]:
+    reference = node.get("$ref")
+    if reference is None:
+        return node
+    found: Any = spec
+    for part in reference.removeprefix("#/").split("/"):
+        found = found[part]
+    return found  # type: ignore[no-any-return]

@@ -1,0 +1,67 @@
+"""Publishes the contract: as it is, as JSON, and as pages that need no network."""
+
+import mimetypes
+from collections.abc import Mapping
+from pathlib import Path
+
+import swagger_ui_bundle
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from mjgate.contract.document import Document
+from mjgate.contract.send import send_bytes
+
+_FILES = ("swagger-ui.css", "swagger-ui-bundle.js", "favicon-32x32.png")
+_PAGE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title}</title>
+<link rel="icon" href="/docs/favicon-32x32.png">
+<link rel="stylesheet" href="/docs/swagger-ui.css">
+</head>
+<body>
+<div id="pages"></div>
+<script src="/docs/swagger-ui-bundle.js"></script>
+<script>
+SwaggerUIBundle({{url: "/openapi.json", dom_id: "#pages", deepLinking: true, validatorUrl: null}})
+</script>
+</body>
+</html>
+"""
+
+
+class Page:
+    """A fixed body with an ETag; GET and HEAD only."""
+
+    def __init__(self, body: bytes, media_type: str, etag: str) -> None:
+        self._body = body
+        self._headers = [
+            (b"content-type", media_type.encode()),
+            (b"etag", etag.encode()),
+            (b"cache-control", b"no-cache"),
+        ]
+        self._etag = etag.encode()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if any(k == b"if-none-match" and self._etag in v for k, v in scope["headers"]):
+            await send_bytes(send, 304, self._headers, b"")
+            return
+        await send_bytes(send, 200, self._headers, self._body)
+
+
+def contract_pages(document: Document) -> Mapping[str, ASGIApp]:
+    """Paths to pages: the contract as YAML and JSON, and its reference."""
+    etag = document.etag
+    html = _PAGE.format(title=document.spec["info"]["title"]).encode()
+    pages: dict[str, ASGIApp] = {
+        "/openapi.yaml": Page(document.source, "application/yaml", etag),
+        "/openapi.json": Page(document.json(), "application/json", etag),
+        "/docs": Page(html, "text/html; charset=utf-8", etag),
+        "/docs/": Page(html, "text/html; charset=utf-8", etag),
+    }
+    folder = Path(str(swagger_ui_bundle.swagger_ui_path))
+    for name in _FILES:
+        kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
+        pages[f"/docs/{name}"] = Page((folder / name).read_bytes(), kind, etag)
+    return pages

@@ -1,0 +1,104 @@
+"""Finds the operation of a request: a dict for fixed paths, segments for the others."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from connexion.middleware.abstract import ROUTING_CONTEXT
+from connexion.middleware.routing import RoutingMiddleware
+from connexion.spec import Specification
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from mjgate.contract.operation import METHODS, Operation
+from mjgate.contract.send import send_bytes
+from mjgate.errors import MethodNotAllowed, NotFound
+
+OPERATION = "mjgate.operation"
+
+
+class Routing(RoutingMiddleware):  # type: ignore[misc]
+    """Connexion's routing with each operation compiled; a trailing slash is ignored.
+
+    `pages` are paths outside the contract, served as they are.
+    """
+
+    def __init__(
+        self, app: ASGIApp, operations: Sequence[Operation], pages: Mapping[str, ASGIApp]
+    ) -> None:
+        self.app = app
+        self._pages = pages
+        self._fixed: dict[str, dict[str, Operation]] = {}
+        self._open: list[tuple[tuple[str, ...], dict[str, Operation]]] = []
+        for operation in operations:
+            self._place(operation)
+
+    def add_api(self, specification: Specification, **kwargs: Any) -> None:
+        """Connexion hands over what was compiled already."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        path = scope["path"]
+        page = self._pages.get(path)
+        if page is not None:
+            await page(scope, receive, send)
+            return
+        methods = self._methods(scope, path[:-1] if path.endswith("/") else path)
+        operation = methods.get(scope["method"])
+        if operation is None:
+            await _other_method(scope, send, methods)
+            return
+        scope[OPERATION] = operation
+        scope.setdefault("extensions", {})[ROUTING_CONTEXT] = {
+            "api_base_path": "",
+            "operation_id": operation.id,
+        }
+        await self.app(scope, receive, send)
+
+    def _place(self, operation: Operation) -> None:
+        if "{" not in operation.path:
+            self._fixed.setdefault(operation.path, {})[operation.method] = operation
+            return
+        segments = operation.segments
+        methods = next((m for s, m in self._open if s == segments), None)
+        if methods is None:
+            methods = {}
+            self._open.append((segments, methods))
+        methods[operation.method] = operation
+
+    def _methods(self, scope: Scope, path: str) -> dict[str, Operation]:
+        fixed = self._fixed.get(path)
+        if fixed is not None:
+            return fixed
+        parts = path.split("/")
+        for segments, methods in self._open:
+            found = _match(segments, parts)
+            if found is not None:
+                scope["path_params"] = found
+                return methods
+        raise NotFound("There is no such path. The paths are in /openapi.yaml.")
+
+
+def _match(segments: tuple[str, ...], parts: list[str]) -> dict[str, str] | None:
+    if len(segments) != len(parts):
+        return None
+    found: dict[str, str] = {}
+    for segment, part in zip(segments, parts, strict=True):
+        if segment.startswith("{"):
+            if not part:
+                return None
+            found[segment[1:-1]] = part
+        elif segment != part:
+            return None
+    return found
+
+
+async def _other_method(scope: Scope, send: Send, methods: Mapping[str, Operation]) -> None:
+    allowed = ", ".join(sorted({*methods, "OPTIONS"}))
+    if scope["method"] == "OPTIONS":
+        await send_bytes(send, 204, [(b"allow", allowed.encode())], b"")
+        return
+    method = scope["method"] if scope["method"].lower() in METHODS else "This method"
+    raise MethodNotAllowed(
+        f"{method} is not allowed here; use {allowed}.", headers={"Allow": allowed}
+    )

@@ -1,0 +1,161 @@
+"""A schema compiled once: the verdict by jsonschema-rs, the words by jsonschema.
+
+Connexion reads OpenAPI 3.0 schemas as JSON Schema Draft 4 with `nullable`; so do we. Where
+the two libraries disagree the value is refused.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import jsonschema_rs
+from jsonschema import Draft4Validator, ValidationError
+
+from mjgate.errors import Violation
+
+_TYPES = {
+    "object": "an object",
+    "array": "an array",
+    "string": "a string",
+    "integer": "a whole number",
+    "number": "a number",
+    "boolean": "true or false",
+    "null": "null",
+}
+_MOST_VIOLATIONS = 20
+
+
+class Schema:
+    """One schema of the contract."""
+
+    def __init__(self, schema: Mapping[str, Any], components: Mapping[str, Any]) -> None:
+        self._root = {"allOf": [_denull(schema)], "components": _denull(components)}
+        self._components = self._root["components"]
+        self._judge = jsonschema_rs.Draft4Validator(self._root)
+        self._words = Draft4Validator(self._root)
+
+    def accepts(self, value: Any) -> bool:
+        return self._judge.is_valid(value)
+
+    def violations(self, value: Any) -> list[Violation]:
+        """What is wrong with a value that was not accepted; never empty."""
+        found: list[Violation] = []
+        for error in self._words.iter_errors(value):
+            found.extend(self._worded(error))
+            if len(found) >= _MOST_VIOLATIONS:
+                break
+        return found[:_MOST_VIOLATIONS] or [Violation("", "does not have the documented form")]
+
+    def _worded(self, error: ValidationError) -> Iterator[Violation]:
+        if error.validator == "oneOf" and "discriminator" in error.schema:
+            yield from self._branch(error)
+        elif error.validator in ("oneOf", "anyOf"):
+            choices = " or ".join(_described(self._found(branch)) for branch in error.validator_value)
+            yield Violation(pointer(error.absolute_path), f"must be {choices}")
+        else:
+            yield from _simple(error)
+
+    def _branch(self, error: ValidationError) -> Iterator[Violation]:
+        """Of a oneOf, the errors of the branch that the discriminator names."""
+        discriminator = error.schema["discriminator"]
+        name, mapping = discriminator["propertyName"], discriminator["mapping"]
+        value, path = error.instance, list(error.absolute_path)
+        if not isinstance(value, dict):
+            yield Violation(pointer(path), f"must be an object, not {_typed(value)}")
+            return
+        chosen = value.get(name)
+        if name not in value:
+            yield Violation(pointer([*path, name]), f"is required; use {_listed(mapping)}")
+        elif not isinstance(chosen, str) or chosen not in mapping:
+            yield Violation(pointer([*path, name]), f"must be {_listed(mapping)}")
+        else:
+            branch = self._words.evolve(schema={"$ref": mapping[chosen]})
+            for inner in branch.iter_errors(value):
+                inner.parent = error
+                yield from self._worded(inner)
+
+    def _found(self, schema: Mapping[str, Any]) -> Mapping[str, Any]:
+        reference = schema.get("$ref")
+        if reference is None:
+            return schema
+        found: Any = self._root
+        for part in reference.removeprefix("#/").split("/"):
+            found = found[part]
+        return found  # type: ignore[no-any-return]
+
+
+def pointer(path: Any) -> str:
+    """A JSON Pointer (RFC 6901)."""
+    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)
+
+
+def _denull(node: Any) -> Any:
+    """`nullable` as Draft 4 says it: a list of types."""
+    if isinstance(node, list):
+        return [_denull(item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    plain = {key: _denull(value) for key, value in node.items() if key != "nullable"}
+    if node.get("nullable") is True and isinstance(plain.get("type"), str):
+        plain["type"] = [plain["type"], "null"]
+        if "enum" in plain and None not in plain["enum"]:
+            plain["enum"] = [*plain["enum"], None]
+    return plain
+
+
+def _simple(error: ValidationError) -> Iterator[Violation]:
+    path = list(error.absolute_path)
+    if error.validator == "required":
+        missing = [name for name in error.validator_value if name not in error.instance]
+        yield from (Violation(pointer([*path, name]), "is required") for name in missing)
+        return
+    own = error.schema.get("x-violation")
+    yield Violation(pointer(path), own if own and error.validator != "type" else _message(error))
+
+
+def _message(error: ValidationError) -> str:
+    bound = error.validator_value
+    match error.validator:
+        case "type":
+            wanted = bound if isinstance(bound, list) else [bound]
+            names = " or ".join(_TYPES[name] for name in wanted)
+            return f"must be {names}, not {_typed(error.instance)}"
+        case "enum":
+            return f"must be {_listed(bound)}"
+        case "minimum":
+            return f"must be at least {bound}"
+        case "maximum":
+            return f"must be at most {bound}"
+        case "minLength":
+            return f"must have at least {bound} characters"
+        case "maxLength":
+            return f"must have at most {bound} characters"
+        case "maxItems":
+            return f"must have at most {bound} items"
+        case "pattern":
+            return f"must match {bound}"
+    return f"breaks the rule {error.validator}"
+
+
+def _described(schema: Mapping[str, Any]) -> str:
+    kind = schema.get("type")
+    names = [_TYPES[name] for name in (kind if isinstance(kind, list) else [kind]) if name]
+    text = " or ".join(names) or "an allowed value"
+    if "maxLength" in schema:
+        text += f" of {schema.get('minLength', 0)} to {schema['maxLength']} characters"
+    if "maximum" in schema:
+        text += f" from {schema.get('minimum', 0)} to {schema['maximum']}"
+    return text
+
+
+def _typed(value: Any) -> str:
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true or false"
+    names = {dict: "an object", list: "an array", str: "a string", int: "a whole number"}
+    return names.get(type(value), "a number with a fraction")
+
+
+def _listed(values: Any) -> str:
+    names = [str(value) for value in values]
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"

@@ -1,0 +1,63 @@
+"""Finds who is asking: the schemes of an operation in order, the first good one wins."""
+
+from typing import Any
+
+from connexion.middleware.security import SecurityMiddleware
+from connexion.spec import Specification
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from mjgate.contract.call import Authenticate
+from mjgate.contract.operation import Operation, Scheme
+from mjgate.contract.routing import OPERATION
+from mjgate.errors import Unauthorized
+
+CLIENT = "mjgate.client"
+_MOST_KEY = 512
+
+
+class Security(SecurityMiddleware):  # type: ignore[misc]
+    """Connexion's security with each operation's schemes compiled."""
+
+    def __init__(self, app: ASGIApp, authenticate: Authenticate[Any]) -> None:
+        self.app = app
+        self._authenticate = authenticate
+
+    def add_api(self, specification: Specification, **kwargs: Any) -> None:
+        """Connexion hands over what was compiled already."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            scope[CLIENT] = await self._client(scope, scope[OPERATION])
+        await self.app(scope, receive, send)
+
+    async def _client(self, scope: Scope, operation: Operation) -> Any:
+        """Who is asking.
+
+        Raises:
+            Unauthorized: no scheme has a key, or none of the keys is good.
+        """
+        shown = False
+        for scheme in operation.schemes:
+            key = _key(scope, scheme)
+            if key:
+                shown = True
+                client = await self._authenticate(scope["state"], key)
+                if client is not None:
+                    return client
+        challenge = ", ".join(dict.fromkeys(scheme.challenge for scheme in operation.schemes))
+        reason = (
+            "The token is wrong or was revoked."
+            if shown
+            else "No token. Send mj-api-secret: <token> or Authorization: Bearer <token>."
+        )
+        raise Unauthorized(reason, headers={"WWW-Authenticate": challenge})
+
+
+def _key(scope: Scope, scheme: Scheme) -> str | None:
+    for name, value in scope["headers"]:
+        if name == scheme.header:
+            text: str = value.decode("latin-1").strip()
+            if text[: len(scheme.prefix)].lower() != scheme.prefix or len(text) > _MOST_KEY:
+                return None
+            return text[len(scheme.prefix) :].strip()
+    return None

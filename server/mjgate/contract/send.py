@@ -1,0 +1,24 @@
+"""Sends an answer over ASGI in one go."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import orjson
+from starlette.types import Send
+
+from mjgate.contract.call import Answer
+
+_JSON = (b"content-type", b"application/json")
+
+
+async def send_answer(send: Send, answer: Answer) -> None:
+    headers = [_JSON, *((k.lower().encode(), v.encode()) for k, v in answer.headers.items())]
+    await send_bytes(send, answer.status, headers, orjson.dumps(answer.body))
+
+
+async def send_bytes(
+    send: Send, status: int, headers: Iterable[tuple[bytes, bytes]], body: bytes
+) -> None:
+    length: list[Any] = [*headers, (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": status, "headers": length})
+    await send({"type": "http.response.body", "body": body})

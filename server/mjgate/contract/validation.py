@@ -1,0 +1,130 @@
+"""Holds a request to its operation; the body is read and parsed once."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+from connexion.middleware.request_validation import RequestValidationMiddleware
+from connexion.spec import Specification
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from mjgate.contract.call import Call
+from mjgate.contract.operation import JSON, Operation
+from mjgate.contract.parse import parse_body
+from mjgate.contract.routing import OPERATION
+from mjgate.contract.security import CLIENT
+from mjgate.errors import InvalidRequest, NotJson, TooLarge, Violation
+
+CALL = "mjgate.call"
+_DRAINED_BODIES = 4
+_DRAIN_S = 5.0
+
+
+class ClientGone(Exception):  # noqa: N818
+    """Raised when the client hung up before its request was whole."""
+
+
+class Validation(RequestValidationMiddleware):  # type: ignore[misc]
+    """Connexion's request validation with each operation compiled."""
+
+    def __init__(self, app: ASGIApp, most_bytes: int) -> None:
+        self.app = app
+        self._most = most_bytes
+
+    def add_api(self, specification: Specification, **kwargs: Any) -> None:
+        """Connexion hands over what was compiled already."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            scope[CALL] = await self._call(scope, receive)
+        await self.app(scope, receive, send)
+
+    async def _call(self, scope: Scope, receive: Receive) -> Call:
+        operation: Operation = scope[OPERATION]
+        parameters = scope.get("path_params", {})
+        if operation.parameters:
+            _check_parameters(operation, parameters)
+        if operation.body is None:
+            return Call(scope[CLIENT], parameters)
+        _check_media_type(scope)
+        raw = await _read(scope, receive, self._most)
+        body = parse_body(raw)
+        if not operation.body.accepts(body):
+            raise _broken(operation.body.violations(body))
+        return Call(scope[CLIENT], parameters, body, raw)
+
+
+def _check_parameters(operation: Operation, given: Mapping[str, str]) -> None:
+    for parameter in operation.parameters:
+        value = given[parameter.name]
+        if "\0" in value:
+            raise _broken([Violation(f"#{parameter.name}", "must not hold U+0000")])
+        if not parameter.schema.accepts(value):
+            found = parameter.schema.violations(value)
+            raise _broken([Violation(f"#{parameter.name}", each.message) for each in found])
+
+
+def _check_media_type(scope: Scope) -> None:
+    given = next((v for name, v in scope["headers"] if name == b"content-type"), b"")
+    if given == b"application/json":
+        return
+    text = given.decode("latin-1")
+    kind, *parameters = (part.strip().lower() for part in text.split(";"))
+    charsets = [p.partition("=")[2].strip('"') for p in parameters if p.startswith("charset=")]
+    if kind == JSON and all(charset in ("utf-8", "utf8") for charset in charsets):
+        return
+    shown = text[:100] if text.isprintable() and text else "nothing"
+    raise NotJson(f"The body must be sent as {JSON} in UTF-8; Content-Type says {shown}.")
+
+
+async def _read(scope: Scope, receive: Receive, most: int) -> bytes:
+    message = await _next(receive)
+    body: bytes = message.get("body", b"")
+    if message.get("more_body"):
+        body = await _read_on(receive, body, most)
+    if len(body) > most:
+        raise _too_large(most)
+    return body
+
+
+async def _read_on(receive: Receive, first: bytes, most: int) -> bytes:
+    chunks, size = [first], len(first)
+    while True:
+        message = await _next(receive)
+        chunks.append(message.get("body", b""))
+        size += len(chunks[-1])
+        if not message.get("more_body"):
+            return b"".join(chunks)
+        if size > most:
+            await _drain(receive, most * _DRAINED_BODIES)
+            raise _too_large(most)
+
+
+async def _drain(receive: Receive, most: int) -> None:
+    """Reads on for a while: a client that is still sending would not see the answer."""
+    try:
+        async with asyncio.timeout(_DRAIN_S):
+            while most > 0:
+                message = await _next(receive)
+                most -= len(message.get("body", b""))
+                if not message.get("more_body"):
+                    return
+    except TimeoutError:
+        return
+
+
+async def _next(receive: Receive) -> Mapping[str, Any]:
+    message = await receive()
+    if message["type"] == "http.disconnect":
+        raise ClientGone
+    return message
+
+
+def _too_large(most: int) -> TooLarge:
+    return TooLarge(f"The body is larger than {most} bytes.")
+
+
+def _broken(violations: list[Violation]) -> InvalidRequest:
+    first = violations[0]
+    name = first.pointer.removeprefix("#").removeprefix("/") or "the body"
+    return InvalidRequest(f"The request breaks the contract: {name} {first.message}.", violations)

@@ -1,0 +1,1 @@
+"""HTTP words to domain words and back: one function for each operation."""

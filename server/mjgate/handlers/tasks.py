@@ -1,0 +1,66 @@
+"""The operations tagged `tasks`."""
+
+from typing import Any
+
+from mjgate.contract.call import Answer, Call
+from mjgate.domain.task import Task
+from mjgate.errors import NotFound
+from mjgate.gate import Gate
+from mjgate.log import note
+from mjgate.services.submit import ChangeOf, Imagine, change, imagine
+from mjgate.store.database import reached
+from mjgate.store.tasks import fetch_tasks
+
+_MOST_DIGITS = 16
+
+
+async def submit_imagine(gate: Gate, call: Call) -> Answer:
+    body = call.body
+    request = Imagine(body["prompt"], body.get("state"), _hook(body), call.raw)
+    return Answer(200, await gate.flight.run(imagine(gate, call.client, request)))
+
+
+async def submit_change(gate: Gate, call: Call) -> Answer:
+    body = call.body
+    parent = _number(body["taskId"])
+    if parent is None:
+        raise NotFound(f"There is no task {body['taskId']} of this token.")
+    request = ChangeOf(
+        parent, body["action"], body.get("index"), body.get("state"), _hook(body), call.raw
+    )
+    return Answer(200, await gate.flight.run(change(gate, call.client, request)))
+
+
+async def fetch_task(gate: Gate, call: Call) -> Answer:
+    wanted = call.parameters["id"]
+    number = _number(wanted)
+    tasks = [] if number is None else await _fetch(gate, call, [number])
+    if not tasks:
+        raise NotFound(f"There is no task {wanted} of this token.")
+    note(task=number)
+    return Answer(200, tasks[0].wire())
+
+
+async def list_tasks(gate: Gate, call: Call) -> Answer:
+    numbers = [_number(reference) for reference in call.body.get("ids") or ()]
+    asked = list(dict.fromkeys(number for number in numbers if number is not None))
+    found = {task.id: task for task in await _fetch(gate, call, asked)} if asked else {}
+    return Answer(200, [found[number].wire() for number in asked if number in found])
+
+
+async def _fetch(gate: Gate, call: Call, numbers: list[int]) -> list[Task]:
+    with reached():
+        return await fetch_tasks(gate.store.pool, call.client.id, numbers)
+
+
+def _number(reference: Any) -> int | None:
+    """A task id given as digits or as a number; None for what can be no id of ours."""
+    if isinstance(reference, int):
+        return reference
+    if len(reference) <= _MOST_DIGITS and reference.isascii() and reference.isdigit():
+        return int(reference)
+    return None
+
+
+def _hook(body: dict[str, Any]) -> str | None:
+    return (body.get("notifyHook") or "").strip() or None
