@@ -1,0 +1,28 @@
+"""The command line: `mjgate --help`."""
+
+import click
+
+from mjgate import __version__
+from mjgate.commands.channel import channel
+from mjgate.commands.frame import Frame
+from mjgate.commands.price import price
+from mjgate.commands.secrets import secrets
+from mjgate.commands.serve import sandbox, serve
+from mjgate.commands.token import token
+
+
+@click.group(cls=Frame)
+@click.version_option(__version__)
+def main() -> None:
+    """A gateway for the Midjourney Proxy API.
+
+    Commands work on MJGATE_DATA_DIR (default .mjgate) or DATABASE_URL, also beside a running
+    server, and take effect at once.
+    """
+
+
+for command in (serve, sandbox, token, channel, price, secrets):
+    main.add_command(command)
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,103 @@
+"""`mjgate price`: the fixed prices (`seed`, the price chapter)."""
+
+import json
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any, TextIO
+
+import click
+from psycopg_pool import AsyncConnectionPool
+
+from mjgate.commands.frame import asked_wrong, json_option, print_json, print_table, with_data
+from mjgate.domain.money import dollars
+from mjgate.domain.price import PriceTable, parse_prices
+from mjgate.errors import CommandError
+from mjgate.store.cipher import Cipher
+from mjgate.store.prices import current_prices, set_prices
+
+
+@click.group()
+def price() -> None:
+    """Show and set the price of each model, in dollars."""
+
+
+@price.command()
+@json_option
+def show(as_json: bool) -> None:
+    """Show the prices in force; the JSON is the form that `set` takes."""
+    table = with_data(lambda pool, _cipher: current_prices(pool))
+    if as_json:
+        click.echo(_documented(table))
+    else:
+        rows = [[name, cost] for name, cost in table.documented().items()]
+        print_table(["MODEL", "$"], rows, "")
+
+
+@price.command(name="set")
+@click.argument("file", type=click.File())
+@json_option
+def set_(file: TextIO, as_json: bool) -> None:
+    """Put a whole new table in force: a JSON file of names to dollars; - is stdin."""
+    prices = _read(file)
+
+    async def work(pool: AsyncConnectionPool, _cipher: Cipher) -> tuple[PriceTable, int]:
+        return await current_prices(pool), await set_prices(pool, prices)
+
+    before, version = with_data(work)
+    changes = _difference(before.prices, prices)
+    if as_json:
+        print_json({"version": version, "changes": changes})
+        return
+    rows = [[c["name"], c["before"] or "-", c["after"] or "-"] for c in changes]
+    print_table(["MODEL", "BEFORE $", "AFTER $"], rows, "No price changed.")
+    click.echo(f"Version {version} is in force.")
+
+
+@price.command()
+@click.argument("name")
+@json_option
+def quote(name: str, as_json: bool) -> None:
+    """Say what a model costs."""
+    table = with_data(lambda pool, _cipher: current_prices(pool))
+    cost = table.quote(name)
+    if cost is None:
+        raise CommandError(f"no price fits {name!r}: its submits are refused")
+    if as_json:
+        print_json({"name": name, "price": dollars(cost), "version": table.version})
+    else:
+        click.echo(dollars(cost))
+
+
+def _read(file: TextIO) -> dict[str, int]:
+    try:
+        table = json.load(file, parse_float=Decimal, object_pairs_hook=_unique)
+    except json.JSONDecodeError as error:
+        raise CommandError(f"{file.name} is not JSON: {error}") from None
+    with asked_wrong():
+        return parse_prices(table)
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    names = [name for name, _ in pairs]
+    double = next((name for name in names if names.count(name) > 1), None)
+    if double is not None:
+        raise CommandError(f"{double!r} stands twice in the table")
+    return dict(pairs)
+
+
+def _difference(before: Mapping[str, int], after: Mapping[str, int]) -> list[dict[str, Any]]:
+    names = [*after, *(name for name in before if name not in after)]
+    return [
+        {"name": name, "before": _cost(before, name), "after": _cost(after, name)}
+        for name in names
+        if before.get(name) != after.get(name)
+    ]
+
+
+def _cost(prices: Mapping[str, int], name: str) -> str | None:
+    return dollars(prices[name]) if name in prices else None
+
+
+def _documented(table: PriceTable) -> str:
+    lines = [f"  {json.dumps(name)}: {cost}" for name, cost in table.documented().items()]
+    return "{\n" + ",\n".join(lines) + "\n}"

@@ -1,0 +1,135 @@
+"""`mjgate serve`, `mjgate sandbox`: what runs until it is told to stop."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import click
+from psycopg_pool import AsyncConnectionPool
+
+from mjgate.commands.frame import on_pool
+from mjgate.config import read_config
+from mjgate.domain.action import DOCUMENTED_MODEL
+from mjgate.domain.channel import ChannelState, Dialect
+from mjgate.domain.token import new_key
+from mjgate.errors import CommandError, ConfigError
+from mjgate.sandbox import DIALECTS, Settings, serve_sandbox
+from mjgate.serve import open_base, run_server
+from mjgate.store.channels import add_channel, set_channel
+from mjgate.store.cipher import Cipher
+from mjgate.store.tokens import add_token, renew_token
+
+_NAME = "sandbox"
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", type=click.IntRange(0, 65535), default=8080, show_default=True)
+@click.option("--workers", type=click.IntRange(1, 64), default=1, show_default=True)
+@click.option("--sandbox", is_flag=True, help="Start a sandbox beside it, as a channel.")
+@click.option("--sandbox-port", type=click.IntRange(0, 65535), help="Default: the next port.")
+def serve(host: str, port: int, workers: int, sandbox: bool, sandbox_port: int | None) -> None:
+    """Run the gateway, its background work and its database."""
+    config = read_config()
+    with open_base(config, keep=True) as base:
+        if not sandbox:
+            run_server(config, base, host, port, workers, lambda: _say_ready(host, port))
+            return
+        beside = (port + 1 if port else 0) if sandbox_port is None else sandbox_port
+        with _sandbox(beside) as address:
+            key = on_pool(base, lambda pool, cipher: _welcome(pool, cipher, address))
+            run_server(config, base, host, port, workers, lambda: _say_welcome(host, port, key))
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", type=click.IntRange(0, 65535), default=8081, show_default=True)
+@click.option("--dialect", type=click.Choice(DIALECTS), default="novicezk", show_default=True)
+@click.option("--speed", type=click.FloatRange(0.01, 10000), default=1.0, show_default=True)
+@click.option("--secret", help="Ask for this key.")
+@click.option("--parent-pipe", type=int, hidden=True)
+def sandbox(
+    host: str, port: int, dialect: str, speed: float, secret: str | None, parent_pipe: int | None
+) -> None:
+    """Run a stand-in upstream that draws pictures and fails on request."""
+    settings = Settings(dialect=dialect, speed=speed, secret=secret)
+    try:
+        serve_sandbox(settings, host, port, ready=_say_sandbox, parent_pipe=parent_pipe)
+    except OSError as error:
+        raise ConfigError(f"{host}:{port} cannot be bound: {error.strerror}") from None
+
+
+@contextmanager
+def _sandbox(port: int) -> Iterator[str]:
+    """A sandbox that lives as long as this process, however this one ends."""
+    reading, writing = os.pipe()
+    command = [sys.executable, "-m", "mjgate", "sandbox", "--port", str(port)]
+    process = subprocess.Popen(  # noqa: S603
+        [*command, "--parent-pipe", str(reading)],
+        pass_fds=[reading],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    os.close(reading)
+    try:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        if not line:
+            raise ConfigError(f"the sandbox did not start on port {port}; use --sandbox-port")
+        yield line.split()[-1]
+    finally:
+        os.close(writing)
+        process.wait()
+
+
+async def _welcome(pool: AsyncConnectionPool, cipher: Cipher, address: str) -> str:
+    """Makes the sandbox a channel and gives the token `sandbox` a new key."""
+    settings = {
+        "base_url": address,
+        "dialect": Dialect.NOVICEZK,
+        "priority": 0,
+        "weight": 1,
+        "models": [DOCUMENTED_MODEL],
+        "state": ChannelState.ENABLED,
+    }
+    try:
+        await set_channel(pool, cipher, _NAME, {"base_url": address})
+    except CommandError:
+        await add_channel(pool, cipher, _NAME, settings)
+    key = new_key()
+    if not await renew_token(pool, _NAME, key):
+        await add_token(pool, _NAME, key, None)
+    return key
+
+
+def _say_sandbox(address: str) -> None:
+    click.echo(f"sandbox on {address}")
+    sys.stdout.flush()
+
+
+def _say_ready(host: str, port: int) -> None:
+    click.echo(f"mjgate on http://{host}:{port}  reference pages: /docs", err=True)
+
+
+def _say_welcome(host: str, port: int, key: str) -> None:
+    address = f"http://{host}:{port}"
+    click.echo(
+        f"""
+mjgate on {address}  reference pages: {address}/docs
+token     {key}
+
+Draw a first picture:
+
+  curl -s {address}/mj/submit/imagine -H 'mj-api-secret: {key}' \\
+    -H 'Content-Type: application/json' -d '{{"prompt": "a red fox in the snow"}}'
+
+Then fetch it by its id, the "result" of that answer, until "status" is SUCCESS:
+
+  curl -s {address}/mj/task/ID/fetch -H 'mj-api-secret: {key}'
+""",
+        err=True,
+    )
+
+
