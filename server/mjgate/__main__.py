@@ -7,7 +7,7 @@ from mjgate.commands.channel import channel
 from mjgate.commands.frame import Frame
 from mjgate.commands.price import price
 from mjgate.commands.secrets import secrets
-from mjgate.commands.serve import sandbox, serve
+from mjgate.commands.serve import sandbox, serve, worker_process
 from mjgate.commands.token import token
 
 
@@ -21,7 +21,7 @@ def main() -> None:
     """
 
 
-for command in (serve, sandbox, token, channel, price, secrets):
+for command in (serve, worker_process, sandbox, token, channel, price, secrets):
     main.add_command(command)
 
 if __name__ == "__main__":

@@ -25,13 +25,12 @@ from mjgate.store.database import open_store
 from mjgate.upstream.transport import Transport
 from mjgate.upstream.upstreams import Upstreams
 
+_CUT_S = 1.0
 HANDLERS = {"tasks": tasks}
 """One word, four places: tag, module, folder of the client, test."""
 
 
-def create_app(
-    config: Config, uri: str, cipher: Cipher, flight: Flight | None = None
-) -> ASGIApp:
+def create_app(config: Config, uri: str, cipher: Cipher, flight: Flight | None = None) -> ASGIApp:
     """The application on the database at `uri`, whose schema is up to date.
 
     Raises:
@@ -78,12 +77,12 @@ async def open_gate(
         jobs = Jobs(uri, gate)
         await jobs.start()
         try:
-            yield replace(gate, follow=jobs.follow)
+            yield replace(gate, background=jobs)
         finally:
             await flight.landed(timeout=0 if flight.draining else config.drain_timeout)
             flight.draining = True
             await transport.close()
-            await flight.landed()
+            await flight.landed(timeout=_CUT_S)
             await jobs.stop()
 
 

@@ -1,29 +1,29 @@
 """Every error of the gateway.
 
-    MjgateError
-    ├── ConfigError              a setting is wrong; the program does not start
-    ├── CommandError             a command cannot do what was asked
-    ├── StoreError               the database did not do its part
-    │   ├── RowRefused           it refuses this one row (a value it cannot hold)
-    │   ├── StoreFull            more is waiting to be written than may wait
-    │   └── StoreDown            it cannot be reached
-    ├── SendError                a request to an upstream has no answer
-    │   ├── NotSent              not a byte went out: it may be sent elsewhere
-    │   └── Broken               a byte went out: what it did is unknown
-    └── ApiError                 an answer in the contract's error shape
-        ├── InvalidRequest       400 invalid_request
-        ├── Unauthorized         401 unauthorized
-        ├── BudgetSpent          402 budget_spent
-        ├── Forbidden            403 forbidden
-        ├── NotFound             404 not_found
-        ├── MethodNotAllowed     405 method_not_allowed
-        ├── TooLarge             413 too_large
-        ├── NotJson              415 not_json
-        ├── Fault                500 internal
-        ├── UpstreamRefused      502 upstream_refused
-        ├── UpstreamUnclear      502 outcome_unknown
-        ├── Unavailable          503 unavailable
-        └── UpstreamBroken       504 outcome_unknown
+MjgateError
+├── ConfigError              a setting is wrong; the program does not start
+├── CommandError             a command cannot do what was asked
+├── StoreError               the database did not do its part
+│   ├── RowRefused           it refuses this one row (a value it cannot hold)
+│   ├── StoreFull            more is waiting to be written than may wait
+│   └── StoreDown            it cannot be reached
+├── SendError                a request to an upstream has no answer
+│   ├── NotSent              not a byte went out: it may be sent elsewhere
+│   └── Broken               a byte went out: what it did is unknown
+└── ApiError                 an answer in the contract's error shape
+    ├── InvalidRequest       400 invalid_request
+    ├── Unauthorized         401 unauthorized
+    ├── BudgetSpent          402 budget_spent
+    ├── Forbidden            403 forbidden
+    ├── NotFound             404 not_found
+    ├── MethodNotAllowed     405 method_not_allowed
+    ├── TooLarge             413 too_large
+    ├── NotJson              415 not_json
+    ├── Fault                500 internal
+    ├── UpstreamRefused      502 upstream_refused
+    ├── UpstreamUnclear      502 outcome_unknown
+    ├── Unavailable          503 unavailable
+    └── UpstreamBroken       504 outcome_unknown
 """
 
 from collections.abc import Mapping, Sequence

@@ -4,6 +4,7 @@ import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from mjgate.config import Config
 from mjgate.flight import Flight
@@ -15,15 +16,30 @@ def _now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-def _nobody(_channel: int) -> None:
-    return None
+class Background(Protocol):
+    """The background work of this process."""
+
+    @property
+    def alive(self) -> bool: ...
+
+    def follow(self, channel: int) -> None:
+        """Sees to it that the tasks of a channel are followed."""
+
+
+class NoBackground:
+    """In place of background work where there is none."""
+
+    alive = True
+
+    def follow(self, channel: int) -> None:
+        return None
 
 
 @dataclass(frozen=True, slots=True)
 class Gate:
     """Settings, database, upstreams and clock of one process.
 
-    `clock` gives milliseconds since 1970; `follow` says that a channel has tasks to follow.
+    `clock` gives milliseconds since 1970.
     """
 
     config: Config
@@ -31,5 +47,5 @@ class Gate:
     upstreams: Upstreams
     flight: Flight = field(default_factory=Flight)
     clock: Callable[[], int] = _now_ms
-    follow: Callable[[int], None] = _nobody
+    background: Background = field(default_factory=NoBackground)
     rng: random.Random = field(default_factory=random.SystemRandom)

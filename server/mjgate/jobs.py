@@ -5,8 +5,8 @@ What must be exact lives in our own rows; a lost job is a delay, never a loss.
 
 import asyncio
 import contextlib
-import logging
 import functools
+import logging
 import time
 from collections.abc import Callable, Coroutine
 from typing import Any
@@ -18,7 +18,7 @@ from mjgate.gate import Gate
 from mjgate.log import logger
 from mjgate.services.follow import MOST_IDS, follow_channel
 from mjgate.services.sweep import sweep
-from mjgate.store.tasks import channels_with_work
+from mjgate.store.tasks import has_running
 
 _WATCH_S = 30.0
 _CYCLE_S = 1.0
@@ -49,6 +49,11 @@ class Jobs:
         self._app.periodic(cron="* * * * * */15")(
             self._app.task(name="sweep", queueing_lock="sweep")(_logged(self._sweep))
         )
+
+    @property
+    def alive(self) -> bool:
+        """Whether the worker runs, or is about to run again."""
+        return self._task is not None and not self._task.done()
 
     async def start(self) -> None:
         await self._app.open_async()
@@ -86,7 +91,7 @@ class Jobs:
             await self._watch(channel)
         finally:
             self._following.discard(channel)
-        if channel in await channels_with_work(self._gate.store.pool):
+        if await has_running(self._gate.store.pool, channel):
             await self._ask(channel)
 
     async def _watch(self, channel: int) -> None:
@@ -94,7 +99,7 @@ class Jobs:
         while time.monotonic() < end and not self._stopping.is_set():
             started = time.monotonic()
             due = await follow_channel(self._gate, channel)
-            if not due and channel not in await channels_with_work(self._gate.store.pool):
+            if not due and not await has_running(self._gate.store.pool, channel):
                 return
             if due < MOST_IDS:
                 await self._pause(_CYCLE_S - (time.monotonic() - started))

@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 import structlog
+from structlog.typing import EventDict
 
 _NOTES: ContextVar[dict[str, Any] | None] = ContextVar("mjgate_notes", default=None)
 
@@ -38,9 +39,9 @@ def logger() -> Any:
     return structlog.get_logger()
 
 
-def _stamp(_logger: Any, level: str, line: dict[str, Any]) -> dict[str, Any]:
+def _stamp(_logger: Any, level: str, line: EventDict) -> EventDict:
     return {"ts": round(time.time(), 3), "level": level, **line}
 
 
-def _render(_logger: Any, _level: str, line: dict[str, Any]) -> bytes:
+def _render(_logger: Any, _level: str, line: EventDict) -> bytes:
     return orjson.dumps(line, default=repr)

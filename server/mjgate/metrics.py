@@ -21,7 +21,7 @@ RESPONSE_FAULTS = Counter(
     "mjgate_response_validation_faults", "Answers of ours that broke the contract.", ["operation"]
 )
 BATCH_ROWS = Histogram(
-    "mjgate_batch_rows", "Rows in one group commit.", buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
+    "mjgate_batch_rows", "Rows in one group commit.", buckets=[2**power for power in range(10)]
 )
 BATCH_WAIT = Histogram(
     "mjgate_batch_wait_seconds", "From asking for a write to its commit.", buckets=_SECONDS

@@ -1,25 +1,23 @@
-"""Runs the gateway: the database it owns, the server, and workers beside each other."""
+"""Runs the gateway: the database it owns, and one server that drains."""
 
 import contextlib
-import os
 import signal
-import tempfile
+import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import FrameType
 from typing import Any
 
 import uvicorn
-from uvicorn.supervisors import Multiprocess
 
 from mjgate import log
 from mjgate.app import create_app
 from mjgate.config import Config
 from mjgate.errors import ConfigError
 from mjgate.flight import Flight
-from mjgate.store.cipher import Cipher, open_cipher
+from mjgate.store.cipher import Cipher, secret_keys
 from mjgate.store.embedded import Embedded
 from mjgate.store.schema import migrate
 
@@ -29,13 +27,14 @@ _CUT_S = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Base:
-    """Where the data is: the database's address, and the cipher for its secrets."""
+    """Where the data is: the database's address, and the keys of its secrets."""
 
-    uri: str
-    cipher: Cipher
+    uri: str = field(repr=False)
+    keys: str = field(repr=False)
 
-    def __repr__(self) -> str:
-        return "Base(...)"
+    @property
+    def cipher(self) -> Cipher:
+        return Cipher(self.keys)
 
 
 @contextmanager
@@ -48,21 +47,26 @@ def open_base(config: Config, *, keep: bool = False) -> Iterator[Base]:
         ConfigError: it cannot be reached or started, or a setting is wrong.
     """
     if config.database_url is not None:
-        cipher = open_cipher(config.secret_key, None)
-        uri = config.database_url.get_secret_value()
-        migrate(uri)
-        yield Base(uri, cipher)
+        base = _base(config.database_url.get_secret_value(), config)
+        migrate(base.uri)
+        yield base
         return
     embedded = Embedded(config.data_dir)
-    uri = embedded.start()
     try:
-        migrate(uri)
-        cipher = open_cipher(config.secret_key, config.data_dir)
+        base = _base(embedded.start(), config)
+        migrate(base.uri)
         if keep:
             embedded.watch()
-        yield Base(uri, cipher)
+        yield base
     finally:
         embedded.stop()
+
+
+def _base(uri: str, config: Config) -> Base:
+    data_dir = config.data_dir if config.embedded else None
+    base = Base(uri, secret_keys(config.secret_key, data_dir))
+    Cipher(base.keys)
+    return base
 
 
 class GateServer(uvicorn.Server):
@@ -75,21 +79,20 @@ class GateServer(uvicorn.Server):
         self,
         config: uvicorn.Config,
         settings: Config,
-        uri: str,
+        base: Base,
         ready: Callable[[], None] | None = None,
     ) -> None:
         super().__init__(config)
         self._settings = settings
-        self._uri = uri
+        self._base = base
         self._ready = ready
         self._flight = Flight()
         self._deadline = 0.0
 
     def run(self, sockets: Any = None) -> None:
         log.configure()
-        data_dir = self._settings.data_dir if self._settings.embedded else None
-        cipher = open_cipher(self._settings.secret_key, data_dir)
-        self.config.app = create_app(self._settings, self._uri, cipher, self._flight)
+        base = self._base
+        self.config.app = create_app(self._settings, base.uri, base.cipher, self._flight)
         super().run(sockets)
 
     async def startup(self, sockets: Any = None) -> None:
@@ -115,19 +118,32 @@ class GateServer(uvicorn.Server):
         return await super().on_tick(counter)
 
 
-def run_server(
-    config: Config, base: Base, host: str, port: int, workers: int, ready: Callable[[], None]
-) -> None:
-    """Serves until a signal; with several workers each is a process of its own.
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket, port 0 for any.
 
     Raises:
         ConfigError: the address is taken, or may not be used.
     """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except (OSError, OverflowError) as error:
+        listener.close()
+        raise ConfigError(
+            f"{host}:{port} cannot be bound ({error}); take another --host or --port"
+        ) from None
+    listener.set_inheritable(True)
+    return listener
+
+
+def run_server(
+    config: Config, base: Base, listener: socket.socket, ready: Callable[[], None]
+) -> None:
+    """Serves on a socket until a signal, then finishes what it has begun."""
     settings = uvicorn.Config(
         app="",
-        host=host,
-        port=port,
-        workers=workers,
         loop="uvloop",
         http="httptools",
         lifespan="on",
@@ -138,35 +154,12 @@ def run_server(
         date_header=False,
         timeout_graceful_shutdown=_CONNECTIONS_S,
     )
-    sockets = [_bind(settings)]
-    with _survived_signals():
-        if workers == 1:
-            GateServer(settings, config, base.uri, ready).run(sockets)
-        else:
-            _run_workers(settings, config, base, sockets, ready)
-
-
-def _bind(settings: uvicorn.Config) -> Any:
-    try:
-        return settings.bind_socket()
-    except SystemExit:
-        raise ConfigError(
-            f"{settings.host}:{settings.port} cannot be bound; take another --host or --port"
-        ) from None
-
-
-def _run_workers(
-    settings: uvicorn.Config, config: Config, base: Base, sockets: Any, ready: Callable[[], None]
-) -> None:
-    with tempfile.TemporaryDirectory(prefix="mjgate-metrics-") as folder:
-        os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
-        target = GateServer(settings, config, base.uri).run
-        ready()
-        Multiprocess(settings, target=target, sockets=sockets).run()
+    with survived_signals():
+        GateServer(settings, config, base, ready).run([listener])
 
 
 @contextmanager
-def _survived_signals() -> Iterator[None]:
+def survived_signals() -> Iterator[None]:
     """uvicorn raises its signals again when it is done; the database is still to be stopped."""
     caught = (signal.SIGTERM, signal.SIGINT)
     before = [signal.signal(each, _ignore) for each in caught]
@@ -180,5 +173,3 @@ def _survived_signals() -> Iterator[None]:
 
 def _ignore(_signal: int, _frame: FrameType | None) -> None:
     return None
-
-

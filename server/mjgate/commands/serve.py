@@ -1,25 +1,28 @@
 """`mjgate serve`, `mjgate sandbox`: what runs until it is told to stop."""
 
 import os
+import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import cast
 
 import click
 from psycopg_pool import AsyncConnectionPool
 
 from mjgate.commands.frame import on_pool
-from mjgate.config import read_config
+from mjgate.config import Config, read_config
 from mjgate.domain.action import DOCUMENTED_MODEL
 from mjgate.domain.channel import ChannelState, Dialect
 from mjgate.domain.token import new_key
 from mjgate.errors import CommandError, ConfigError
-from mjgate.sandbox import DIALECTS, Settings, serve_sandbox
-from mjgate.serve import open_base, run_server
+from mjgate.sandbox import DIALECTS, DialectName, Settings, serve_sandbox
+from mjgate.serve import Base, listen, open_base, run_server
 from mjgate.store.channels import add_channel, set_channel
 from mjgate.store.cipher import Cipher
 from mjgate.store.tokens import add_token, renew_token
+from mjgate.workers import run_workers
 
 _NAME = "sandbox"
 
@@ -33,14 +36,24 @@ _NAME = "sandbox"
 def serve(host: str, port: int, workers: int, sandbox: bool, sandbox_port: int | None) -> None:
     """Run the gateway, its background work and its database."""
     config = read_config()
-    with open_base(config, keep=True) as base:
+    with listen(host, port) as listener, open_base(config, keep=True) as base:
+        address = _address(listener)
         if not sandbox:
-            run_server(config, base, host, port, workers, lambda: _say_ready(host, port))
+            _serve(config, base, listener, workers, lambda: _say_ready(address))
             return
-        beside = (port + 1 if port else 0) if sandbox_port is None else sandbox_port
-        with _sandbox(beside) as address:
-            key = on_pool(base, lambda pool, cipher: _welcome(pool, cipher, address))
-            run_server(config, base, host, port, workers, lambda: _say_welcome(host, port, key))
+        taken = listener.getsockname()[1]
+        with _sandbox(taken + 1 if sandbox_port is None else sandbox_port) as beside:
+            key = on_pool(base, lambda pool, cipher: _welcome(pool, cipher, beside))
+            _serve(config, base, listener, workers, lambda: _say_welcome(address, key))
+
+
+@click.command(hidden=True)
+@click.option("--socket", "descriptor", type=int, required=True)
+def worker_process(descriptor: int) -> None:
+    """One of several workers; started by `serve` with its listening socket."""
+    config = read_config()
+    with socket.socket(fileno=descriptor) as listener, open_base(config) as base:
+        run_server(config, base, listener, lambda: None)
 
 
 @click.command()
@@ -54,11 +67,25 @@ def sandbox(
     host: str, port: int, dialect: str, speed: float, secret: str | None, parent_pipe: int | None
 ) -> None:
     """Run a stand-in upstream that draws pictures and fails on request."""
-    settings = Settings(dialect=dialect, speed=speed, secret=secret)
+    settings = Settings(dialect=cast(DialectName, dialect), speed=speed, secret=secret)
     try:
         serve_sandbox(settings, host, port, ready=_say_sandbox, parent_pipe=parent_pipe)
     except OSError as error:
         raise ConfigError(f"{host}:{port} cannot be bound: {error.strerror}") from None
+
+
+def _serve(
+    config: Config, base: Base, listener: socket.socket, workers: int, ready: Callable[[], None]
+) -> None:
+    if workers == 1:
+        run_server(config, base, listener, ready)
+    else:
+        run_workers(base, listener.fileno(), workers, ready)
+
+
+def _address(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 @contextmanager
@@ -109,12 +136,11 @@ def _say_sandbox(address: str) -> None:
     sys.stdout.flush()
 
 
-def _say_ready(host: str, port: int) -> None:
-    click.echo(f"mjgate on http://{host}:{port}  reference pages: /docs", err=True)
+def _say_ready(address: str) -> None:
+    click.echo(f"mjgate on {address}  reference pages: {address}/docs", err=True)
 
 
-def _say_welcome(host: str, port: int, key: str) -> None:
-    address = f"http://{host}:{port}"
+def _say_welcome(address: str, key: str) -> None:
     click.echo(
         f"""
 mjgate on {address}  reference pages: {address}/docs
@@ -131,5 +157,3 @@ Then fetch it by its id, the "result" of that answer, until "status" is SUCCESS:
 """,
         err=True,
     )
-
-

@@ -28,4 +28,3 @@ class Answer:
 
 Handler = Callable[[G, Call], Awaitable[Answer]]
 Authenticate = Callable[[G, str], Awaitable[Any]]
-

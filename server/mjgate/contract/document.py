@@ -38,7 +38,7 @@ def load_document(path: Path | None = None) -> Document:
     place = path or (_INSTALLED if _INSTALLED.exists() else _CHECKOUT)
     try:
         source = place.read_bytes()
-        spec = yaml.load(source, Loader=yaml.CSafeLoader)  # noqa: S506
+        spec = yaml.load(source, Loader=yaml.CSafeLoader)
     except (OSError, yaml.YAMLError) as error:
         raise ConfigError(f"the contract {place} cannot be read: {error}") from error
     if not isinstance(spec, dict):

@@ -69,9 +69,7 @@ def _methods(path: str, item: Mapping[str, Any]) -> list[tuple[str, Any]]:
     return list(item.items())
 
 
-def _compile(
-    spec: Mapping[str, Any], path: str, method: str, raw: Mapping[str, Any]
-) -> Operation:
+def _compile(spec: Mapping[str, Any], path: str, method: str, raw: Mapping[str, Any]) -> Operation:
     place = f"{method.upper()} {path}"
     components = spec["components"]
     return Operation(

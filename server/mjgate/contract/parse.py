@@ -79,7 +79,9 @@ def _integer(text: str) -> int:
 def _refuse(value: Any, wrong: Callable[[Any], bool], message: str) -> None:
     for path, leaf in _walk(value):
         if wrong(leaf):
-            raise InvalidRequest("The request breaks the contract.", [Violation(pointer(path), message)])
+            raise InvalidRequest(
+                "The request breaks the contract.", [Violation(pointer(path), message)]
+            )
 
 
 def _refuse_deep(value: Any) -> None:

@@ -15,7 +15,7 @@ from mjgate.errors import MethodNotAllowed, NotFound
 OPERATION = "mjgate.operation"
 
 
-class Routing(RoutingMiddleware):  # type: ignore[misc]
+class Routing(RoutingMiddleware):
     """Connexion's routing with each operation compiled; a trailing slash is ignored.
 
     `pages` are paths outside the contract, served as they are.
@@ -31,7 +31,7 @@ class Routing(RoutingMiddleware):  # type: ignore[misc]
         for operation in operations:
             self._place(operation)
 
-    def add_api(self, specification: Specification, **kwargs: Any) -> None:
+    def add_api(self, specification: Specification, *_: Any, **kwargs: Any) -> Any:
         """Connexion hands over what was compiled already."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -43,7 +43,7 @@ class Routing(RoutingMiddleware):  # type: ignore[misc]
         if page is not None:
             await page(scope, receive, send)
             return
-        methods = self._methods(scope, path[:-1] if path.endswith("/") else path)
+        methods = self._methods(scope, path.removesuffix("/"))
         operation = methods.get(scope["method"])
         if operation is None:
             await _other_method(scope, send, methods)

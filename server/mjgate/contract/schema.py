@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import jsonschema_rs
-from jsonschema import Draft4Validator, ValidationError
+from jsonschema import Draft4Validator
 
 from mjgate.errors import Violation
 
@@ -45,16 +45,18 @@ class Schema:
                 break
         return found[:_MOST_VIOLATIONS] or [Violation("", "does not have the documented form")]
 
-    def _worded(self, error: ValidationError) -> Iterator[Violation]:
+    def _worded(self, error: Any) -> Iterator[Violation]:
         if error.validator == "oneOf" and "discriminator" in error.schema:
             yield from self._branch(error)
         elif error.validator in ("oneOf", "anyOf"):
-            choices = " or ".join(_described(self._found(branch)) for branch in error.validator_value)
+            choices = " or ".join(
+                _described(self._found(branch)) for branch in error.validator_value
+            )
             yield Violation(pointer(error.absolute_path), f"must be {choices}")
         else:
             yield from _simple(error)
 
-    def _branch(self, error: ValidationError) -> Iterator[Violation]:
+    def _branch(self, error: Any) -> Iterator[Violation]:
         """Of a oneOf, the errors of the branch that the discriminator names."""
         discriminator = error.schema["discriminator"]
         name, mapping = discriminator["propertyName"], discriminator["mapping"]
@@ -102,7 +104,7 @@ def _denull(node: Any) -> Any:
     return plain
 
 
-def _simple(error: ValidationError) -> Iterator[Violation]:
+def _simple(error: Any) -> Iterator[Violation]:
     path = list(error.absolute_path)
     if error.validator == "required":
         missing = [name for name in error.validator_value if name not in error.instance]
@@ -112,7 +114,7 @@ def _simple(error: ValidationError) -> Iterator[Violation]:
     yield Violation(pointer(path), own if own and error.validator != "type" else _message(error))
 
 
-def _message(error: ValidationError) -> str:
+def _message(error: Any) -> str:
     bound = error.validator_value
     match error.validator:
         case "type":

@@ -15,14 +15,14 @@ CLIENT = "mjgate.client"
 _MOST_KEY = 512
 
 
-class Security(SecurityMiddleware):  # type: ignore[misc]
+class Security(SecurityMiddleware):
     """Connexion's security with each operation's schemes compiled."""
 
     def __init__(self, app: ASGIApp, authenticate: Authenticate[Any]) -> None:
         self.app = app
         self._authenticate = authenticate
 
-    def add_api(self, specification: Specification, **kwargs: Any) -> None:
+    def add_api(self, specification: Specification, *_: Any, **kwargs: Any) -> Any:
         """Connexion hands over what was compiled already."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

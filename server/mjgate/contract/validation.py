@@ -20,18 +20,18 @@ _DRAINED_BODIES = 4
 _DRAIN_S = 5.0
 
 
-class ClientGone(Exception):  # noqa: N818
+class ClientGone(Exception):
     """Raised when the client hung up before its request was whole."""
 
 
-class Validation(RequestValidationMiddleware):  # type: ignore[misc]
+class Validation(RequestValidationMiddleware):
     """Connexion's request validation with each operation compiled."""
 
     def __init__(self, app: ASGIApp, most_bytes: int) -> None:
         self.app = app
         self._most = most_bytes
 
-    def add_api(self, specification: Specification, **kwargs: Any) -> None:
+    def add_api(self, specification: Specification, *_: Any, **kwargs: Any) -> Any:
         """Connexion hands over what was compiled already."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -46,9 +46,7 @@ class Channel:
         """Whether it takes a model; `midjourney` stands for all of them (`seed`)."""
         if model in self.models:
             return True
-        return DOCUMENTED_MODEL in self.models and (
-            model.startswith("mj_") or model == "swap_face"
-        )
+        return DOCUMENTED_MODEL in self.models and (model.startswith("mj_") or model == "swap_face")
 
 
 def ranked(

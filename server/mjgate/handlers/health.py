@@ -19,9 +19,9 @@ async def healthz(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 async def readyz(scope: Scope, receive: Receive, send: Send) -> None:
-    """Ready: the database answers and we are not stopping; else 503."""
+    """Ready: the database answers, the worker runs and we are not stopping; else 503."""
     gate: Gate = scope["state"]["gate"]
-    problem = "stopping" if gate.flight.draining else await _database_problem(gate)
+    problem = await _problem(gate)
     status = 503 if problem else 200
     await send_answer(send, Answer(status, {"status": problem or "ready"}))
 
@@ -35,7 +35,11 @@ async def metrics(scope: Scope, receive: Receive, send: Send) -> None:
     await send_bytes(send, 200, headers, render(_gauges(census)))
 
 
-async def _database_problem(gate: Gate) -> str | None:
+async def _problem(gate: Gate) -> str | None:
+    if gate.flight.draining:
+        return "stopping"
+    if not gate.background.alive:
+        return "the background work has ended"
     try:
         with reached():
             async with gate.store.pool.connection() as connection:

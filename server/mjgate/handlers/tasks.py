@@ -17,7 +17,8 @@ _MOST_DIGITS = 16
 async def submit_imagine(gate: Gate, call: Call) -> Answer:
     body = call.body
     request = Imagine(body["prompt"], body.get("state"), _hook(body), call.raw)
-    return Answer(200, await gate.flight.run(imagine(gate, call.client, request)))
+    with reached():
+        return Answer(200, await gate.flight.run(imagine(gate, call.client, request)))
 
 
 async def submit_change(gate: Gate, call: Call) -> Answer:
@@ -28,7 +29,8 @@ async def submit_change(gate: Gate, call: Call) -> Answer:
     request = ChangeOf(
         parent, body["action"], body.get("index"), body.get("state"), _hook(body), call.raw
     )
-    return Answer(200, await gate.flight.run(change(gate, call.client, request)))
+    with reached():
+        return Answer(200, await gate.flight.run(change(gate, call.client, request)))
 
 
 async def fetch_task(gate: Gate, call: Call) -> Answer:

@@ -1,5 +1,7 @@
 """A submit, one way: quote, choose, intent, send, outcome (design, section 2)."""
 
+import asyncio
+import contextlib
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -30,11 +32,13 @@ from mjgate.gate import Gate
 from mjgate.log import logger, note
 from mjgate.services.choose import choose, choose_for, tuned
 from mjgate.store.channels import note_fault
+from mjgate.store.database import DOWN
 from mjgate.store.tasks import Parent, find_bound, find_parent, move_task
 from mjgate.upstream.novicezk import NOT_SUCCESS, Change, Novicezk, Refusal, Request
 from mjgate.upstream.upstreams import dialect_of
 
 _MARGIN_S = 10.0
+_RETRY_S = 0.2
 Speak = Callable[[Novicezk, str], Request]
 
 
@@ -126,7 +130,8 @@ async def _submit(gate: Gate, token: Token, draft: _Draft) -> dict[str, Any]:
     outcome, channel = await _send(gate, intent, draft)
     note(channel=channel.name)
     if outcome.blames_key:
-        await note_fault(gate.store.pool, channel.id, "the upstream refuses the key")
+        with contextlib.suppress(*DOWN):
+            await note_fault(gate.store.pool, channel.id, "the upstream refuses the key")
     return await _settle(gate, intent, channel, outcome)
 
 
@@ -190,13 +195,11 @@ async def _send(gate: Gate, intent: Intent, draft: _Draft) -> tuple[Outcome, Cha
     return Outcome(Hold.RELEASE, error=none), draft.channels[-1]
 
 
-async def _settle(
-    gate: Gate, intent: Intent, channel: Channel, outcome: Outcome
-) -> dict[str, Any]:
+async def _settle(gate: Gate, intent: Intent, channel: Channel, outcome: Outcome) -> dict[str, Any]:
     """Commits the outcome and answers."""
     if outcome.exists:
         assert outcome.upstream_id is not None
-        known = await find_bound(gate.store.pool, intent.token, channel.id, outcome.upstream_id)
+        known = await _find_bound(gate, intent.token, channel.id, outcome.upstream_id)
         if known is not None:
             await gate.store.writer.settle(_settlement(gate, intent, channel, Phase.REJECTED))
             return _answer(outcome, known)
@@ -206,6 +209,15 @@ async def _settle(
         return await _settle_accepted(gate, intent, channel, outcome)
     await gate.store.writer.settle(_settlement(gate, intent, channel, Phase.REJECTED))
     return _answer(outcome, None)
+
+
+async def _find_bound(gate: Gate, token: int, channel: int, upstream_id: str) -> int | None:
+    """Waits for the database: after a send there is no way back."""
+    while True:
+        try:
+            return await find_bound(gate.store.pool, token, channel, upstream_id)
+        except DOWN:
+            await asyncio.sleep(_RETRY_S)
 
 
 async def _settle_accepted(
@@ -225,7 +237,7 @@ async def _settle_accepted(
     except RowRefused as error:
         logger().error("upstream id refused", task=intent.id, channel=channel.name, why=str(error))
         return await _settle_unknown(gate, intent, channel, outcome)
-    gate.follow(channel.id)
+    gate.background.follow(channel.id)
     return _answer(outcome, intent.id)
 
 
@@ -234,7 +246,7 @@ async def _settle_unknown(
 ) -> dict[str, Any]:
     """Never sent again: whoever asks is told which task to fetch (design, section 6)."""
     await gate.store.writer.settle(_settlement(gate, intent, channel, Phase.UNKNOWN))
-    gate.follow(channel.id)
+    gate.background.follow(channel.id)
     kind = type(outcome.error) if outcome.error else UpstreamUnclear
     raise kind(
         f"The outcome at the upstream is unknown. Fetch task {intent.id}.",

@@ -11,7 +11,7 @@ _AT_ONCE = 500
 async def sweep(gate: Gate) -> list[int]:
     """Ends what is overdue; returns the channels that have tasks to follow."""
     pool = gate.store.pool
-    left = await mark_unknown(pool)
+    left = await mark_unknown(pool, gate.config.task_deadline)
     if left:
         logger().warning("sends without an outcome", tasks=left)
     while tasks := await overdue_tasks(pool, _AT_ONCE):

@@ -11,9 +11,7 @@ from mjgate.domain.channel import Channel, ChannelState, Dialect
 from mjgate.errors import CommandError
 from mjgate.store.cipher import Cipher
 
-_COLUMNS = (
-    "id, name, base_url, key_cipher, dialect, spoken, priority, weight, models, state, fault"
-)
+_COLUMNS = "id, name, base_url, key_cipher, dialect, spoken, priority, weight, models, state, fault"
 
 
 async def list_channels(pool: AsyncConnectionPool, cipher: Cipher) -> list[Channel]:
@@ -82,9 +80,7 @@ async def note_fault(pool: AsyncConnectionPool, channel: int, fault: str | None)
 async def note_spoken(pool: AsyncConnectionPool, channel: int, spoken: Dialect) -> None:
     """Keeps the dialect that an upstream was found to speak."""
     async with pool.connection() as connection:
-        await connection.execute(
-            "update channels set spoken = %s where id = %s", [spoken, channel]
-        )
+        await connection.execute("update channels set spoken = %s where id = %s", [spoken, channel])
 
 
 async def count_running(pool: AsyncConnectionPool, name: str) -> int:

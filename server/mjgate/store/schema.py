@@ -37,9 +37,11 @@ def migrate(uri: str) -> None:
 
 
 def _apply(uri: str) -> None:
-    backend = yoyo.get_backend(uri.replace("postgres", "postgresql+psycopg", 1)
-                               if uri.startswith("postgres://")
-                               else uri.replace("postgresql", "postgresql+psycopg", 1))
+    backend = yoyo.get_backend(
+        uri.replace("postgres", "postgresql+psycopg", 1)
+        if uri.startswith("postgres://")
+        else uri.replace("postgresql", "postgresql+psycopg", 1)
+    )
     try:
         known = yoyo.read_migrations(str(MIGRATIONS))
         unknown = set(backend.get_applied_migration_hashes()) - {m.hash for m in known}
@@ -75,5 +77,3 @@ def _locked(connection: psycopg.Connection) -> Iterator[None]:
         yield
     finally:
         connection.execute("select pg_advisory_unlock(%s)", [_LOCK])
-
-

@@ -110,6 +110,17 @@ async def channels_with_work(pool: AsyncConnectionPool) -> list[int]:
         return [channel for (channel,) in await cursor.fetchall()]
 
 
+async def has_running(pool: AsyncConnectionPool, channel: int) -> bool:
+    """Whether a channel has tasks to follow."""
+    async with pool.connection() as connection:
+        cursor = await connection.execute(
+            "select exists (select from tasks where channel_id = %s and phase = 'running')",
+            [channel],
+        )
+        row = await cursor.fetchone()
+        return bool(row and row[0])
+
+
 async def claim_due(pool: AsyncConnectionPool, channel: int, limit: int) -> list[Followed]:
     """Running tasks of a channel that are to be looked at now, and puts them off.
 
@@ -179,14 +190,15 @@ async def advance_tasks(
         )
 
 
-async def mark_unknown(pool: AsyncConnectionPool) -> list[int]:
+async def mark_unknown(pool: AsyncConnectionPool, deadline_s: float) -> list[int]:
     """Tasks left in `sending` past their send deadline become unknown, whoever sent them."""
     async with pool.connection() as connection:
         cursor = await connection.execute(
             "update tasks set phase = 'unknown', version = version + 1, "
-            "deadline = now() + interval '30 minutes' where id in ("
+            "deadline = now() + %s * interval '1 second' where id in ("
             "  select id from tasks where phase = 'sending' and send_deadline < now() "
-            "  order by id limit 1000 for no key update skip locked) returning id"
+            "  order by id limit 1000 for no key update skip locked) returning id",
+            [deadline_s],
         )
         return [task for (task,) in await cursor.fetchall()]
 

@@ -7,6 +7,7 @@ connection the writer asks which of its ids exist and runs only the rest.
 
 import asyncio
 import contextlib
+import math
 import time
 from collections import deque
 from collections.abc import Sequence
@@ -16,12 +17,13 @@ import psycopg
 from psycopg import AsyncConnection, errors
 
 from mjgate.domain.send import Intent, Settlement, Verdict
-from mjgate.errors import RowRefused, StoreFull
+from mjgate.errors import RowRefused, StoreDown, StoreFull
 from mjgate.metrics import BATCH_ROWS, BATCH_WAIT
 from mjgate.store.admission import ADMIT, KNOWN, SETTLE, admit_parameters, settle_parameters
 
 _MOST_ROWS = 512
 _RETRY_S = 0.1
+_GIVE_UP_S = 2.0
 _REFUSALS = (errors.DataError, errors.IntegrityError, errors.ProgramLimitExceeded)
 _REPEATABLE = (errors.DeadlockDetected, errors.SerializationFailure)
 _LOST = (psycopg.OperationalError, psycopg.InterfaceError)
@@ -47,14 +49,16 @@ class Writer:
         self._connection: AsyncConnection | None = None
         self._task: asyncio.Task[None] | None = None
         self._stopping = False
+        self._give_up = math.inf
 
     async def start(self) -> None:
         self._connection = await self._connect()
         self._task = asyncio.create_task(self._run(), name="writer")
 
     async def stop(self) -> None:
-        """Writes what waits, then ends."""
+        """Writes what waits, then ends; without a database it gives up after a while."""
         self._stopping = True
+        self._give_up = time.monotonic() + _GIVE_UP_S
         self._wake.set()
         if self._task:
             await self._task
@@ -154,7 +158,10 @@ class Writer:
             try:
                 self._connection = await self._connect()
                 return await self._unwritten(batch)
-            except _LOST:
+            except _LOST as error:
+                if time.monotonic() > self._give_up:
+                    _fail(batch, StoreDown(_first_line(error)))
+                    return []
                 await asyncio.sleep(_RETRY_S)
 
     async def _unwritten(self, batch: Sequence[_Row]) -> Sequence[_Row]:

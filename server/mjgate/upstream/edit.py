@@ -16,4 +16,4 @@ def edited(body: bytes, replaced: Mapping[str, Any], dropped: Collection[str] = 
     members: dict[str, Any] = _decode(body)
     for key in dropped:
         members.pop(key, None)
-    return msgspec.json.encode(members | replaced)
+    return msgspec.json.encode({**members, **replaced})

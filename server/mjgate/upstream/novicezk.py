@@ -27,7 +27,7 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal(Exception):  # noqa: N818
+class Refusal(Exception):
     """Raised where the dialect cannot say it; the answer that an upstream would give."""
 
     code: int
@@ -108,8 +108,9 @@ def _text(item: dict[str, Any], key: str) -> str | None:
 
 def _moment(item: dict[str, Any], key: str) -> int | None:
     value = item.get(key)
-    whole = isinstance(value, int) and not isinstance(value, bool)
-    return value if whole and 0 < value < _MOST_MS else None
+    if not isinstance(value, int) or isinstance(value, bool):
+        return None
+    return value if 0 < value < _MOST_MS else None
 
 
 def _properties(item: dict[str, Any]) -> dict[str, Any] | None:
@@ -131,5 +132,3 @@ def _button(button: dict[str, Any]) -> dict[str, Any]:
     return {key: clean(button.get(key)) for key in ("customId", "emoji", "label")} | {
         key: button[key] for key in ("style", "type") if isinstance(button.get(key), int)
     }
-
-

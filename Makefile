@@ -1,0 +1,53 @@
+# Every word here is also what CI says. `make` alone explains them.
+PYTHON ?= python3
+BIN := .venv/bin
+.DEFAULT_GOAL := help
+.PHONY: help install tools run test check generate fuzz bench bench-tools constraints clean
+
+help: ## Show this
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+
+install: .venv/installed ## Make .venv with everything pinned; nothing when it is up to date
+
+.venv/installed: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "mjgate needs Python 3.11 or newer; set PYTHON=python3.11 or such" >&2; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt hatchling editables
+	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt --no-build-isolation -e '.[dev]'
+	@touch $@
+
+tools: install ## Install what linting the contract needs beyond pip, under .tools
+	@$(BIN)/python openapi/tools.py
+
+run: install ## Start the gateway with a sandbox, and say how to draw a first picture
+	@$(BIN)/mjgate serve --sandbox
+
+test: install tools ## Run all tests, with the coverage gate
+	$(BIN)/python -m pytest -q -n 2 --cov --cov-report=term
+
+check: install tools ## Lint, types, imports, the contract's rules, and that generated code is fresh
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/openapi-spec-validator openapi/mjgate.yaml
+	.tools/bin/spectral lint --quiet --fail-severity warn --ruleset openapi/rules.yaml openapi/mjgate.yaml
+	$(BIN)/python openapi/generate.py --check
+
+generate: install ## Write generated/mjgate_client from the contract
+	$(BIN)/python openapi/generate.py
+
+fuzz: install ## Fuzz a running gateway against its contract: 10,000 cases, a fixed and a random seed
+	$(BIN)/python tests/fuzz/run.py
+
+bench: install bench-tools ## Measure against a bare forwarder and stock Connexion
+	$(BIN)/python tests/bench/run.py
+
+bench-tools:
+	@command -v wrk >/dev/null || apt-get install -y -q wrk
+
+constraints: ## Pin what .venv holds now
+	$(BIN)/python -m pip freeze --exclude-editable --exclude mjgate | grep -v '@' > constraints.txt
+
+clean: ## Remove what was built; the data in .mjgate stays
+	rm -rf .venv .tools build dist .coverage* .mypy_cache .pytest_cache .ruff_cache
