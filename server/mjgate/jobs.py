@@ -16,8 +16,9 @@ from procrastinate import exceptions
 
 from mjgate.gate import Gate
 from mjgate.log import logger
-from mjgate.services.follow import MOST_IDS, follow_channel
+from mjgate.services.follow import MOST_IDS, Follower
 from mjgate.services.sweep import sweep
+from mjgate.store.locks import channel_lock
 from mjgate.store.tasks import has_running
 
 _WATCH_S = 30.0
@@ -34,6 +35,7 @@ class Jobs:
     """The worker of one process and what it can be asked to do."""
 
     def __init__(self, uri: str, gate: Gate) -> None:
+        self._uri = uri
         self._gate = gate
         self._stopping = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -65,6 +67,7 @@ class Jobs:
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
+        await asyncio.gather(*self._asking, return_exceptions=True)
         await self._app.close_async()
 
     def follow(self, channel: int) -> None:
@@ -88,18 +91,21 @@ class Jobs:
             return
         self._following.add(channel)
         try:
-            await self._watch(channel)
+            async with channel_lock(self._uri, channel) as ours:
+                if ours:
+                    await self._watch(channel)
         finally:
             self._following.discard(channel)
-        if await has_running(self._gate.store.pool, channel):
+        if ours and await has_running(self._gate.store.pool, channel):
             await self._ask(channel)
 
     async def _watch(self, channel: int) -> None:
+        follower = Follower(self._gate, channel)
         end = time.monotonic() + _WATCH_S
         while time.monotonic() < end and not self._stopping.is_set():
             started = time.monotonic()
-            due = await follow_channel(self._gate, channel)
-            if not due and not await has_running(self._gate.store.pool, channel):
+            due = await follower.look()
+            if follower.idle:
                 return
             if due < MOST_IDS:
                 await self._pause(_CYCLE_S - (time.monotonic() - started))
@@ -112,7 +118,8 @@ class Jobs:
         del timestamp
         manager = self._app.job_manager
         for job in await manager.get_stalled_jobs(seconds_since_heartbeat=_STALLED_S):
-            await manager.retry_job(job)
+            with contextlib.suppress(exceptions.ConnectorException):
+                await manager.retry_job(job)
         for channel in await sweep(self._gate):
             await self._ask(channel)
 

@@ -10,6 +10,7 @@ import structlog
 from structlog.typing import EventDict
 
 _NOTES: ContextVar[dict[str, Any] | None] = ContextVar("mjgate_notes", default=None)
+_LOGGER = structlog.get_logger()
 
 
 def open_notes() -> dict[str, Any]:
@@ -36,7 +37,7 @@ def configure() -> None:
 
 
 def logger() -> Any:
-    return structlog.get_logger()
+    return _LOGGER
 
 
 def _stamp(_logger: Any, level: str, line: EventDict) -> EventDict:

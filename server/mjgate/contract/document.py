@@ -1,6 +1,5 @@
 """The contract: one YAML file, loaded as it is and never through a template step."""
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,10 +19,6 @@ class Document:
 
     source: bytes
     spec: dict[str, Any]
-
-    @property
-    def etag(self) -> str:
-        return f'"{hashlib.sha256(self.source).hexdigest()[:32]}"'
 
     def json(self) -> bytes:
         return orjson.dumps(self.spec)

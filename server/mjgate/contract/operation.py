@@ -3,10 +3,17 @@
 What the compiled form does not support is refused at start, never ignored.
 """
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from mjgate.contract.forms import (
+    check_document,
+    check_operation,
+    check_parameter,
+    check_schema,
+)
 from mjgate.contract.schema import Schema
 from mjgate.errors import ConfigError
 
@@ -55,11 +62,21 @@ def compile_operations(spec: Mapping[str, Any]) -> tuple[Operation, ...]:
     Raises:
         ConfigError: the contract uses what is not supported; says where.
     """
-    return tuple(
+    check_document(spec)
+    operations = tuple(
         _compile(spec, path, method, raw)
         for path, item in spec["paths"].items()
         for method, raw in _methods(path, item)
     )
+    _check_ids(operations)
+    return operations
+
+
+def _check_ids(operations: Sequence[Operation]) -> None:
+    counted = Counter(operation.id for operation in operations)
+    for name, count in counted.items():
+        if count > 1:
+            raise ConfigError(f"the contract has {count} operations with the id {name}")
 
 
 def _methods(path: str, item: Mapping[str, Any]) -> list[tuple[str, Any]]:
@@ -71,28 +88,44 @@ def _methods(path: str, item: Mapping[str, Any]) -> list[tuple[str, Any]]:
 
 def _compile(spec: Mapping[str, Any], path: str, method: str, raw: Mapping[str, Any]) -> Operation:
     place = f"{method.upper()} {path}"
-    components = spec["components"]
+    components = spec.get("components", {})
+    check_operation(place, raw)
+    _check_segments(place, path, raw)
     return Operation(
         id=raw["operationId"],
         tag=raw["tags"][0],
         method=method.upper(),
         path=path,
-        schemes=_schemes(place, raw, components["securitySchemes"]),
+        schemes=_schemes(place, raw, components.get("securitySchemes", {})),
         parameters=tuple(_parameter(place, p, components) for p in raw.get("parameters", ())),
         body=_body(place, raw.get("requestBody"), components),
         answers={
-            int(status): _answer(place, status, _resolve(spec, response), components)
+            _status(place, status): _answer(place, status, _resolve(spec, response), components)
             for status, response in raw["responses"].items()
         },
     )
 
 
+def _check_segments(place: str, path: str, raw: Mapping[str, Any]) -> None:
+    """Routing takes whole segments; each needs its parameter, and each parameter one."""
+    braced = [segment for segment in path.split("/") if {"{", "}"} & set(segment)]
+    named = [f"{{{parameter.get('name')}}}" for parameter in raw.get("parameters", ())]
+    if sorted(braced) != sorted(named):
+        raise ConfigError(f"{place} has other parameters than its path: {named} for {braced}")
+
+
 def _schemes(place: str, raw: Mapping[str, Any], known: Mapping[str, Any]) -> tuple[Scheme, ...]:
-    if "security" not in raw:
+    if not raw.get("security"):
         raise ConfigError(f"{place} has no security of its own")
     if any(len(alternative) != 1 for alternative in raw["security"]):
         raise ConfigError(f"{place} wants several schemes at once, or none: not supported")
-    return tuple(_scheme(place, known[name]) for each in raw["security"] for name in each)
+    names = [name for alternative in raw["security"] for name in alternative]
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise ConfigError(
+            f"{place} wants the security scheme {unknown[0]}: there is none"
+        )
+    return tuple(_scheme(place, known[name]) for name in names)
 
 
 def _scheme(place: str, raw: Mapping[str, Any]) -> Scheme:
@@ -104,9 +137,10 @@ def _scheme(place: str, raw: Mapping[str, Any]) -> Scheme:
 
 
 def _parameter(place: str, raw: Mapping[str, Any], components: Mapping[str, Any]) -> Parameter:
-    if raw.get("in") != "path" or raw["schema"].get("type") != "string":
+    if raw.get("in") != "path" or raw.get("schema", {}).get("type") != "string":
         raise ConfigError(f"{place} has a parameter that is no string in the path: not supported")
-    return Parameter(raw["name"], Schema(raw["schema"], components))
+    check_parameter(place, raw)
+    return Parameter(raw["name"], _schema(f"{place} {raw['name']}", raw, components))
 
 
 def _body(
@@ -116,7 +150,13 @@ def _body(
         return None
     if not raw.get("required") or list(raw["content"]) != [JSON]:
         raise ConfigError(f"{place} has a body that is optional or no {JSON}: not supported")
-    return Schema(raw["content"][JSON]["schema"], components)
+    return _schema(f"the body of {place}", raw["content"][JSON], components)
+
+
+def _status(place: str, status: str) -> int:
+    if not status.isdigit():
+        raise ConfigError(f"{place} answers {status}: only exact statuses are supported")
+    return int(status)
 
 
 def _answer(
@@ -124,7 +164,12 @@ def _answer(
 ) -> Schema:
     if list(raw.get("content", ())) != [JSON]:
         raise ConfigError(f"{place} answers {status} without one body of {JSON}: not supported")
-    return Schema(raw["content"][JSON]["schema"], components)
+    return _schema(f"the {status} of {place}", raw["content"][JSON], components)
+
+
+def _schema(place: str, holder: Mapping[str, Any], components: Mapping[str, Any]) -> Schema:
+    check_schema(place, holder["schema"], components)
+    return Schema(holder["schema"], components)
 
 
 def _resolve(spec: Mapping[str, Any], node: Mapping[str, Any]) -> Mapping[str, Any]:

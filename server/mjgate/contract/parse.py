@@ -11,15 +11,23 @@ from typing import Any
 
 import orjson
 
-from mjgate.contract.schema import pointer
+from mjgate.contract.schema import broken, pointer
 from mjgate.errors import InvalidRequest, Violation
 
 MOST_DEPTH = 128
 _LEAST, _MOST = -(2**63), 2**63 - 1
+_MOST_DIGITS = 20
+_MOST_POINTER = 1000
+_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 _LONG_NUMBER = re.compile(rb"[0-9]{19}")
 _SURROGATE = re.compile("[\ud800-\udfff]")
+_UNSPEAKABLE = re.compile("[\0\ud800-\udfff]")
 
 _Path = tuple[str | int, ...]
+
+
+class _Huge(Exception):
+    """Raised by the parser at an integer outside 64 bits."""
 
 
 def parse_body(body: bytes) -> Any:
@@ -29,17 +37,17 @@ def parse_body(body: bytes) -> Any:
         InvalidRequest: it is empty, no JSON, or holds a value that is refused everywhere.
     """
     if not body:
-        raise InvalidRequest("The body is empty; send a JSON object.")
+        raise _invalid("is empty; send a JSON object")
     try:
         value = orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise _malformed(body, error) from None
-    if b"\\u0000" in body:
-        _refuse(value, _has_nul, "must not hold U+0000")
-    if _LONG_NUMBER.search(body):
-        _refuse(_exact(body), _is_huge, "must be a whole number of at most 64 bits")
     if body.count(b"[") + body.count(b"{") > MOST_DEPTH:
         _refuse_deep(value)
+    if b"\\u0000" in body and _NUL.search(body):
+        raise _refused(value, _has_nul, "must not hold U+0000")
+    if _LONG_NUMBER.search(body):
+        _refuse_huge(body)
     return value
 
 
@@ -48,49 +56,64 @@ def _malformed(body: bytes, error: orjson.JSONDecodeError) -> InvalidRequest:
         body.decode()
     except UnicodeDecodeError as wrong:
         return _invalid(f"is not UTF-8: byte {wrong.start} is 0x{body[wrong.start]:02x}")
-    if "surrogate" in str(error) and (place := _surrogate_place(body)) is not None:
-        return InvalidRequest(
-            "The request breaks the contract.",
-            [Violation(pointer(place), "must not hold a lone surrogate")],
-        )
-    if "depth" in str(error):
-        return _invalid(f"is nested deeper than {MOST_DEPTH} levels")
-    reason = re.sub(r": line .*", "", str(error))
+    said = str(error)
+    if "surrogate" in said and (value := _surrogate_kept(body)) is not None:
+        return _refused(value, _has_surrogate, "must not hold a lone surrogate")
+    if "depth" in said:
+        return _too_deep()
+    reason = said.partition(": line ")[0]
     return _invalid(f"is not JSON: {reason} at line {error.lineno}, column {error.colno}")
 
 
-def _surrogate_place(body: bytes) -> _Path | None:
+def _surrogate_kept(body: bytes) -> Any:
+    """The body by a parser that lets lone surrogates pass; None if it is wrong otherwise."""
     try:
-        value = json.loads(body)
+        return json.loads(body)
     except (ValueError, RecursionError):
         return None
-    return next((path for path, leaf in _walk(value) if _has_surrogate(leaf)), None)
 
 
-def _exact(body: bytes) -> Any:
-    """The body with integers of any length; orjson makes floats of long ones."""
-    return json.loads(body, parse_int=_integer)
+def _refuse_huge(body: bytes) -> None:
+    """Asks a parser that keeps integers exact; orjson makes floats of long ones."""
+    try:
+        json.loads(body, parse_int=_bounded)
+    except _Huge:
+        exact = json.loads(body, parse_int=_integer)
+        raise _refused(exact, _is_huge, "must be a whole number of at most 64 bits") from None
+
+
+def _bounded(text: str) -> int:
+    value = _integer(text)
+    if _is_huge(value):
+        raise _Huge
+    return value
 
 
 def _integer(text: str) -> int:
-    return int(text) if len(text) < 25 else 10**25
+    return int(text) if len(text) <= _MOST_DIGITS else 10**_MOST_DIGITS
 
 
-def _refuse(value: Any, wrong: Callable[[Any], bool], message: str) -> None:
-    for path, leaf in _walk(value):
-        if wrong(leaf):
-            raise InvalidRequest(
-                "The request breaks the contract.", [Violation(pointer(path), message)]
-            )
+def _refused(value: Any, wrong: Callable[[Any], bool], message: str) -> InvalidRequest:
+    """Names the first place; of a key that stands twice only the last one has a place."""
+    path = next((path for path, leaf in _walk(value) if wrong(leaf)), ())
+    return broken([Violation(_speakable(pointer(path)), message)])
+
+
+def _speakable(text: str) -> str:
+    """Text that every reader of our answer can hold."""
+    return _UNSPEAKABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", text[:_MOST_POINTER])
 
 
 def _refuse_deep(value: Any) -> None:
-    level, layer = 0, [value]
-    while layer:
-        level += 1
-        if level > MOST_DEPTH + 1:
-            raise _invalid(f"is nested deeper than {MOST_DEPTH} levels")
+    layer = [value]
+    for _ in range(MOST_DEPTH):
         layer = [child for node in layer for child in _children(node)]
+    if layer:
+        raise _too_deep()
+
+
+def _too_deep() -> InvalidRequest:
+    return _invalid(f"is nested deeper than {MOST_DEPTH} levels")
 
 
 def _children(node: Any) -> list[Any]:
@@ -99,18 +122,26 @@ def _children(node: Any) -> list[Any]:
 
 
 def _walk(value: Any) -> Iterator[tuple[_Path, Any]]:
-    """Every leaf and key with its place, without recursion."""
-    waiting: list[tuple[_Path, Any]] = [((), value)]
-    while waiting:
-        path, node = waiting.pop()
-        if isinstance(node, dict):
-            for key, child in node.items():
-                yield (*path, key), key
-                waiting.append(((*path, key), child))
-        elif isinstance(node, list):
-            waiting.extend(((*path, index), child) for index, child in enumerate(node))
-        else:
+    """Every key and leaf with its place, in their order, without recursion."""
+    layers: list[Iterator[tuple[_Path, Any]]] = [iter([((), value)])]
+    while layers:
+        for path, node in layers[-1]:
+            if isinstance(node, dict | list):
+                layers.append(_inside(path, node))
+                break
             yield path, node
+        else:
+            layers.pop()
+
+
+def _inside(path: _Path, node: dict[str, Any] | list[Any]) -> Iterator[tuple[_Path, Any]]:
+    if isinstance(node, dict):
+        for key, child in node.items():
+            yield (*path, key), key
+            yield (*path, key), child
+    else:
+        for index, child in enumerate(node):
+            yield (*path, index), child
 
 
 def _has_nul(leaf: Any) -> bool:
@@ -126,4 +157,4 @@ def _is_huge(leaf: Any) -> bool:
 
 
 def _invalid(reason: str) -> InvalidRequest:
-    return InvalidRequest(f"The body {reason}.", [Violation("", reason)])
+    return broken([Violation("", reason)])

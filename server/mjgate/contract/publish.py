@@ -1,5 +1,6 @@
 """Publishes the contract: as it is, as JSON, and as pages that need no network."""
 
+import hashlib
 import mimetypes
 from collections.abc import Mapping
 from pathlib import Path
@@ -32,9 +33,10 @@ SwaggerUIBundle({{url: "/openapi.json", dom_id: "#pages", deepLinking: true, val
 
 
 class Page:
-    """A fixed body with an ETag; GET and HEAD only."""
+    """A fixed body with an ETag of its own."""
 
-    def __init__(self, body: bytes, media_type: str, etag: str) -> None:
+    def __init__(self, body: bytes, media_type: str) -> None:
+        etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
         self._body = body
         self._headers = [
             (b"content-type", media_type.encode()),
@@ -44,24 +46,26 @@ class Page:
         self._etag = etag.encode()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if any(k == b"if-none-match" and self._etag in v for k, v in scope["headers"]):
+        if any(name == b"if-none-match" and self._has(v) for name, v in scope["headers"]):
             await send_bytes(send, 304, self._headers, b"")
             return
         await send_bytes(send, 200, self._headers, self._body)
 
+    def _has(self, known: bytes) -> bool:
+        return self._etag in known or known.strip() == b"*"
+
 
 def contract_pages(document: Document) -> Mapping[str, ASGIApp]:
     """Paths to pages: the contract as YAML and JSON, and its reference."""
-    etag = document.etag
     html = _PAGE.format(title=document.spec["info"]["title"]).encode()
     pages: dict[str, ASGIApp] = {
-        "/openapi.yaml": Page(document.source, "application/yaml", etag),
-        "/openapi.json": Page(document.json(), "application/json", etag),
-        "/docs": Page(html, "text/html; charset=utf-8", etag),
-        "/docs/": Page(html, "text/html; charset=utf-8", etag),
+        "/openapi.yaml": Page(document.source, "application/yaml"),
+        "/openapi.json": Page(document.json(), "application/json"),
+        "/docs": Page(html, "text/html; charset=utf-8"),
+        "/docs/": Page(html, "text/html; charset=utf-8"),
     }
     folder = Path(str(swagger_ui_bundle.swagger_ui_path))
     for name in _FILES:
         kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
-        pages[f"/docs/{name}"] = Page((folder / name).read_bytes(), kind, etag)
+        pages[f"/docs/{name}"] = Page((folder / name).read_bytes(), kind)
     return pages

@@ -1,6 +1,6 @@
 """Finds the operation of a request: a dict for fixed paths, segments for the others."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from connexion.middleware.abstract import ROUTING_CONTEXT
@@ -13,12 +13,13 @@ from mjgate.contract.send import send_bytes
 from mjgate.errors import MethodNotAllowed, NotFound
 
 OPERATION = "mjgate.operation"
+_PAGE_METHODS = ("GET", "HEAD")
 
 
 class Routing(RoutingMiddleware):
     """Connexion's routing with each operation compiled; a trailing slash is ignored.
 
-    `pages` are paths outside the contract, served as they are.
+    `pages` are paths outside the contract, served as they are to GET and HEAD.
     """
 
     def __init__(
@@ -41,7 +42,7 @@ class Routing(RoutingMiddleware):
         path = scope["path"]
         page = self._pages.get(path)
         if page is not None:
-            await page(scope, receive, send)
+            await _serve_page(page, scope, receive, send)
             return
         methods = self._methods(scope, path.removesuffix("/"))
         operation = methods.get(scope["method"])
@@ -93,7 +94,14 @@ def _match(segments: tuple[str, ...], parts: list[str]) -> dict[str, str] | None
     return found
 
 
-async def _other_method(scope: Scope, send: Send, methods: Mapping[str, Operation]) -> None:
+async def _serve_page(page: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+    if scope["method"] in _PAGE_METHODS:
+        await page(scope, receive, send)
+    else:
+        await _other_method(scope, send, _PAGE_METHODS)
+
+
+async def _other_method(scope: Scope, send: Send, methods: Iterable[str]) -> None:
     allowed = ", ".join(sorted({*methods, "OPTIONS"}))
     if scope["method"] == "OPTIONS":
         await send_bytes(send, 204, [(b"allow", allowed.encode())], b"")

@@ -4,13 +4,15 @@ Connexion reads OpenAPI 3.0 schemas as JSON Schema Draft 4 with `nullable`; so d
 the two libraries disagree the value is refused.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 import jsonschema_rs
 from jsonschema import Draft4Validator
+from jsonschema.validators import extend
 
-from mjgate.errors import Violation
+from mjgate.errors import InvalidRequest, Violation
 
 _TYPES = {
     "object": "an object",
@@ -21,7 +23,16 @@ _TYPES = {
     "boolean": "true or false",
     "null": "null",
 }
+_WORDS = {
+    "minimum": "must be at least {}",
+    "maximum": "must be at most {}",
+    "minLength": "must have at least {} characters",
+    "maxLength": "must have at most {} characters",
+    "maxItems": "must have at most {} items",
+    "pattern": "must match {}",
+}
 _MOST_VIOLATIONS = 20
+_MOST_WORDED_ITEMS = 1000
 
 
 class Schema:
@@ -31,19 +42,22 @@ class Schema:
         self._root = {"allOf": [_denull(schema)], "components": _denull(components)}
         self._components = self._root["components"]
         self._judge = jsonschema_rs.Draft4Validator(self._root)
-        self._words = Draft4Validator(self._root)
+        self._words = _Words(self._root)
 
     def accepts(self, value: Any) -> bool:
         return self._judge.is_valid(value)
 
     def violations(self, value: Any) -> list[Violation]:
         """What is wrong with a value that was not accepted; never empty."""
-        found: list[Violation] = []
-        for error in self._words.iter_errors(value):
-            found.extend(self._worded(error))
-            if len(found) >= _MOST_VIOLATIONS:
-                break
-        return found[:_MOST_VIOLATIONS] or [Violation("", "does not have the documented form")]
+        errors = self._words.iter_errors(value)
+        worded = (violation for error in errors for violation in self._worded(error))
+        return list(islice(worded, _MOST_VIOLATIONS)) or [self._bare(value)]
+
+    def _bare(self, value: Any) -> Violation:
+        """What the words have no eye for: late items of a long list, or another opinion."""
+        error = next(iter(self._judge.iter_errors(value)), None)
+        place = error.instance_path if error else ()
+        return Violation(pointer(place), "does not have the documented form")
 
     def _worded(self, error: Any) -> Iterator[Violation]:
         if error.validator == "oneOf" and "discriminator" in error.schema:
@@ -85,6 +99,23 @@ class Schema:
         return found  # type: ignore[no-any-return]
 
 
+def _early_items(validator: Any, schema: Any, instance: Any, _: Any) -> Iterator[Any]:
+    """`items` for a bounded time: a body of megabytes may hold millions of them."""
+    if isinstance(instance, list):
+        for index, item in enumerate(instance[:_MOST_WORDED_ITEMS]):
+            yield from validator.descend(item, schema, path=index)
+
+
+_Words = extend(Draft4Validator, {"items": _early_items})  # type: ignore[no-untyped-call]
+
+
+def broken(violations: Sequence[Violation]) -> InvalidRequest:
+    """The refusal of a request for what is wrong in it; the first is said to a person."""
+    first = violations[0]
+    name = first.pointer.removeprefix("#").removeprefix("/") or "the body"
+    return InvalidRequest(f"The request breaks the contract: {name} {first.message}.", violations)
+
+
 def pointer(path: Any) -> str:
     """A JSON Pointer (RFC 6901)."""
     return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)
@@ -116,26 +147,13 @@ def _simple(error: Any) -> Iterator[Violation]:
 
 def _message(error: Any) -> str:
     bound = error.validator_value
-    match error.validator:
-        case "type":
-            wanted = bound if isinstance(bound, list) else [bound]
-            names = " or ".join(_TYPES[name] for name in wanted)
-            return f"must be {names}, not {_typed(error.instance)}"
-        case "enum":
-            return f"must be {_listed(bound)}"
-        case "minimum":
-            return f"must be at least {bound}"
-        case "maximum":
-            return f"must be at most {bound}"
-        case "minLength":
-            return f"must have at least {bound} characters"
-        case "maxLength":
-            return f"must have at most {bound} characters"
-        case "maxItems":
-            return f"must have at most {bound} items"
-        case "pattern":
-            return f"must match {bound}"
-    return f"breaks the rule {error.validator}"
+    if error.validator == "type":
+        wanted = bound if isinstance(bound, list) else [bound]
+        names = " or ".join(_TYPES[name] for name in wanted)
+        return f"must be {names}, not {_typed(error.instance)}"
+    if error.validator == "enum":
+        return f"must be {_listed(bound)}"
+    return _WORDS[error.validator].format(bound)
 
 
 def _described(schema: Mapping[str, Any]) -> str:

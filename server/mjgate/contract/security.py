@@ -39,8 +39,8 @@ class Security(SecurityMiddleware):
         shown = False
         for scheme in operation.schemes:
             key = _key(scope, scheme)
-            if key:
-                shown = True
+            shown = shown or bool(key)
+            if key and len(key) <= _MOST_KEY:
                 client = await self._authenticate(scope["state"], key)
                 if client is not None:
                     return client
@@ -53,11 +53,11 @@ class Security(SecurityMiddleware):
         raise Unauthorized(reason, headers={"WWW-Authenticate": challenge})
 
 
-def _key(scope: Scope, scheme: Scheme) -> str | None:
+def _key(scope: Scope, scheme: Scheme) -> str:
+    """What stands in the scheme's header after its prefix; blank for nothing."""
     for name, value in scope["headers"]:
         if name == scheme.header:
             text: str = value.decode("latin-1").strip()
-            if text[: len(scheme.prefix)].lower() != scheme.prefix or len(text) > _MOST_KEY:
-                return None
-            return text[len(scheme.prefix) :].strip()
-    return None
+            size = len(scheme.prefix)
+            return text[size:].strip() if text[:size].lower() == scheme.prefix else ""
+    return ""

@@ -8,6 +8,7 @@ from starlette.types import Send
 
 from mjgate.contract.call import Answer
 
+_BODILESS = (204, 304)
 _JSON = (b"content-type", b"application/json")
 
 
@@ -19,6 +20,8 @@ async def send_answer(send: Send, answer: Answer) -> None:
 async def send_bytes(
     send: Send, status: int, headers: Iterable[tuple[bytes, bytes]], body: bytes
 ) -> None:
-    length: list[Any] = [*headers, (b"content-length", str(len(body)).encode())]
-    await send({"type": "http.response.start", "status": status, "headers": length})
+    sent: list[Any] = [*headers]
+    if status not in _BODILESS:
+        sent.append((b"content-length", str(len(body)).encode()))
+    await send({"type": "http.response.start", "status": status, "headers": sent})
     await send({"type": "http.response.body", "body": body})

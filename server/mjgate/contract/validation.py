@@ -1,6 +1,7 @@
 """Holds a request to its operation; the body is read and parsed once."""
 
 import asyncio
+import contextlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,8 +13,9 @@ from mjgate.contract.call import Call
 from mjgate.contract.operation import JSON, Operation
 from mjgate.contract.parse import parse_body
 from mjgate.contract.routing import OPERATION
+from mjgate.contract.schema import broken
 from mjgate.contract.security import CLIENT
-from mjgate.errors import InvalidRequest, NotJson, TooLarge, Violation
+from mjgate.errors import NotJson, TooLarge, Violation
 
 CALL = "mjgate.call"
 _DRAINED_BODIES = 4
@@ -50,7 +52,7 @@ class Validation(RequestValidationMiddleware):
         raw = await _read(scope, receive, self._most)
         body = parse_body(raw)
         if not operation.body.accepts(body):
-            raise _broken(operation.body.violations(body))
+            raise broken(operation.body.violations(body))
         return Call(scope[CLIENT], parameters, body, raw)
 
 
@@ -58,14 +60,14 @@ def _check_parameters(operation: Operation, given: Mapping[str, str]) -> None:
     for parameter in operation.parameters:
         value = given[parameter.name]
         if "\0" in value:
-            raise _broken([Violation(f"#{parameter.name}", "must not hold U+0000")])
+            raise broken([Violation(f"#{parameter.name}", "must not hold U+0000")])
         if not parameter.schema.accepts(value):
             found = parameter.schema.violations(value)
-            raise _broken([Violation(f"#{parameter.name}", each.message) for each in found])
+            raise broken([Violation(f"#{parameter.name}", each.message) for each in found])
 
 
 def _check_media_type(scope: Scope) -> None:
-    given = next((v for name, v in scope["headers"] if name == b"content-type"), b"")
+    given = _header(scope, b"content-type")
     if given == b"application/json":
         return
     text = given.decode("latin-1")
@@ -78,39 +80,48 @@ def _check_media_type(scope: Scope) -> None:
 
 
 async def _read(scope: Scope, receive: Receive, most: int) -> bytes:
-    message = await _next(receive)
-    body: bytes = message.get("body", b"")
-    if message.get("more_body"):
-        body = await _read_on(receive, body, most)
-    if len(body) > most:
-        raise _too_large(most)
-    return body
-
-
-async def _read_on(receive: Receive, first: bytes, most: int) -> bytes:
-    chunks, size = [first], len(first)
-    while True:
+    """The body, never more than `most` bytes of it in memory."""
+    if _declared(scope) > most:
+        raise await _too_large(scope, receive, most)
+    chunks: list[bytes] = []
+    size, more = 0, True
+    while more:
         message = await _next(receive)
         chunks.append(message.get("body", b""))
         size += len(chunks[-1])
-        if not message.get("more_body"):
-            return b"".join(chunks)
+        more = message.get("more_body", False)
         if size > most:
-            await _drain(receive, most * _DRAINED_BODIES)
-            raise _too_large(most)
+            chunks.clear()
+            raise await _too_large(scope, receive if more else None, most)
+    return b"".join(chunks)
+
+
+def _declared(scope: Scope) -> int:
+    return int(_header(scope, b"content-length") or 0)
+
+
+async def _too_large(scope: Scope, receive: Receive | None, most: int) -> TooLarge:
+    """The refusal, once the client can see it: while it still sends it does not look.
+
+    A client that waits for our go-ahead is answered at once, and its connection is closed:
+    the next bytes on it would be taken for the body.
+    """
+    text = f"The body is larger than {most} bytes."
+    if _header(scope, b"expect").lower() == b"100-continue" and _declared(scope) > most:
+        return TooLarge(text, headers={"Connection": "close"})
+    if receive is not None:
+        await _drain(receive, most * _DRAINED_BODIES)
+    return TooLarge(text)
 
 
 async def _drain(receive: Receive, most: int) -> None:
-    """Reads on for a while: a client that is still sending would not see the answer."""
-    try:
+    with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(_DRAIN_S):
             while most > 0:
                 message = await _next(receive)
                 most -= len(message.get("body", b""))
                 if not message.get("more_body"):
                     return
-    except TimeoutError:
-        return
 
 
 async def _next(receive: Receive) -> Mapping[str, Any]:
@@ -120,11 +131,5 @@ async def _next(receive: Receive) -> Mapping[str, Any]:
     return message
 
 
-def _too_large(most: int) -> TooLarge:
-    return TooLarge(f"The body is larger than {most} bytes.")
-
-
-def _broken(violations: list[Violation]) -> InvalidRequest:
-    first = violations[0]
-    name = first.pointer.removeprefix("#").removeprefix("/") or "the body"
-    return InvalidRequest(f"The request breaks the contract: {name} {first.message}.", violations)
+def _header(scope: Scope, name: bytes) -> bytes:
+    return next((value for given, value in scope["headers"] if given == name), b"")

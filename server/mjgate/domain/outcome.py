@@ -18,6 +18,7 @@ _SHOWN_PROPERTIES = frozenset(
     {"numberOfQueues", "bannedWord", "promptEn", "finalPrompt", "finalZhPrompt", "remix"}
 )
 _RETRY_AFTER_S = 5
+_MOST_NUMBER = 2**64
 _UNHELD = re.compile("[\0\ud800-\udfff]")
 
 
@@ -60,7 +61,7 @@ class Outcome:
 def read_outcome(reply: Reply) -> Outcome:
     """The row of the outcome table that an answer falls under."""
     status = reply.status
-    if status == 200:
+    if 200 <= status < 300:
         return _read_business(reply.body)
     if status >= 500:
         return _unclear(f"The upstream answered HTTP {status}")
@@ -88,7 +89,7 @@ def answer(code: int, description: str, result: str | None, properties: Any) -> 
 def upstream_id(result: Any) -> str | None:
     """A usable task id; a whole number is its decimal text (`seed`, the example)."""
     if isinstance(result, int) and not isinstance(result, bool):
-        return str(result) if result >= 0 else None
+        return str(result) if 0 <= result < _MOST_NUMBER else None
     if isinstance(result, str) and 0 < len(result) <= 255 and result.isascii():
         return result if result.isprintable() and " " not in result else None
     return None

@@ -69,6 +69,7 @@ class Task:
     start_ms: int | None = None
     finish_ms: int | None = None
     properties: dict[str, Any] | None = None
+    version: int = 1
 
     def wire(self) -> dict[str, Any]:
         """The documented Task: every key present, null when unset (`seed`)."""

@@ -6,6 +6,7 @@ from mjgate.domain.channel import Channel, ChannelState, Dialect, ranked
 from mjgate.errors import NotSent, Unavailable
 from mjgate.gate import Gate
 from mjgate.store.channels import note_spoken
+from mjgate.store.database import reached
 from mjgate.store.tasks import Parent
 from mjgate.upstream.probe import probe_dialect
 
@@ -45,6 +46,7 @@ async def tuned(gate: Gate, channel: Channel) -> Channel:
 
     Raises:
         NotSent: the upstream does not answer, or as none of the dialects would.
+        StoreDown: what it speaks could not be kept.
     """
     if channel.dialect is not Dialect.AUTO or channel.spoken is not None:
         return channel
@@ -54,5 +56,6 @@ async def tuned(gate: Gate, channel: Channel) -> Channel:
         raise NotSent(f"{channel.name}: its dialect could not be asked") from error
     if spoken is None:
         raise NotSent(f"{channel.name}: speaks no dialect that is known")
-    await note_spoken(gate.store.pool, channel.id, spoken)
+    with reached():
+        await note_spoken(gate.store.pool, channel.id, spoken)
     return replace(channel, spoken=spoken)

@@ -1,61 +1,114 @@
 """Follows the running tasks of a channel: one list call for a hundred of them."""
 
-from collections.abc import Iterable
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from mjgate.domain.channel import Channel
-from mjgate.domain.task import FAILURE, Sight, Task, advance
+from mjgate.domain.task import ENDS, FAILURE, Sight, Task, advance
 from mjgate.errors import SendError
 from mjgate.gate import Gate
 from mjgate.log import logger
 from mjgate.services.choose import tuned
-from mjgate.store.tasks import Followed, advance_tasks, claim_due
+from mjgate.store.tasks import Followed, advance_tasks, running_tasks
 from mjgate.upstream.upstreams import dialect_of
 
 MOST_IDS = 100
+_MOST_MET = 20_000
+_OVERLAP_S = 2.0
+_QUICKEST_S, _SLOWEST_S, _SLOWING = 0.9, 10.0, 0.02
 _UNFINISHED = "上游任务超时"
 
 
-async def follow_channel(gate: Gate, channel_id: int) -> int:
-    """One look at the due tasks of a channel; returns how many were due.
+class Follower:
+    """Follows one channel: keeps its running tasks, and looks at each when it is due.
 
-    An upstream that does not answer changes no task.
+    Only one process follows a channel at a time; what it writes is guarded by versions all
+    the same.
     """
-    due = await claim_due(gate.store.pool, channel_id, MOST_IDS)
-    channel = (await gate.store.catalog()).channels.get(channel_id)
-    if due and channel is not None:
-        await _look(gate, channel, due)
-    return len(due)
+
+    def __init__(self, gate: Gate, channel: int) -> None:
+        self._gate = gate
+        self._channel = channel
+        self._known: dict[int, Followed] = {}
+        self._due_ms: dict[int, float] = {}
+        self._since_s = 0.0
+
+    @property
+    def idle(self) -> bool:
+        return not self._known
+
+    async def look(self) -> int:
+        """Looks at up to a hundred due tasks; returns how many were due.
+
+        An upstream that does not answer changes no task.
+        """
+        await self._meet()
+        now_ms = self._gate.clock()
+        due = [self._known[task] for task, when in self._due_ms.items() if when <= now_ms]
+        due = due[:MOST_IDS]
+        channel = (await self._gate.store.catalog()).channels.get(self._channel)
+        if due and channel is not None:
+            await self._look(channel, due)
+        for followed in due:
+            self._put_off(followed, now_ms)
+        return len(due)
+
+    async def _meet(self) -> None:
+        """Takes in tasks accepted since the last look, and a little before: commits overlap."""
+        since_s = max(0.0, self._since_s - _OVERLAP_S)
+        for followed in await running_tasks(
+            self._gate.store.pool, self._channel, since_s, _MOST_MET
+        ):
+            self._since_s = max(self._since_s, followed.accepted_s)
+            if followed.task.id not in self._known:
+                self._known[followed.task.id] = followed
+                self._due_ms[followed.task.id] = 0.0
+
+    async def _look(self, channel: Channel, due: list[Followed]) -> None:
+        try:
+            able = await tuned(self._gate, channel)
+            seen = await _list(self._gate, able, [followed.upstream_id for followed in due])
+        except SendError as error:
+            logger().warning("upstream does not answer", channel=channel.name, why=str(error))
+            return
+        changed: dict[int, Task] = {}
+        buttons: dict[int, list[Any]] = {}
+        for followed in due:
+            sight = seen.get(followed.upstream_id)
+            if sight is not None:
+                task = advance(followed.task, _ours(followed, sight), self._gate.clock())
+                if task != followed.task:
+                    changed[task.id] = task
+                    buttons |= {task.id: sight.buttons} if sight.buttons else {}
+        if changed:
+            await self._write(changed, buttons)
+
+    async def _write(self, changed: dict[int, Task], buttons: dict[int, list[Any]]) -> None:
+        written = await advance_tasks(self._gate.store.pool, list(changed.values()), buttons)
+        for task in changed.values():
+            if task.id in written and task.status not in ENDS:
+                advanced = replace(task, version=task.version + 1)
+                self._known[task.id] = replace(self._known[task.id], task=advanced)
+            else:
+                del self._known[task.id], self._due_ms[task.id]
+
+    def _put_off(self, followed: Followed, now_ms: int) -> None:
+        """Fresh tasks are looked at every second, old ones up to ten seconds apart."""
+        if followed.task.id in self._known:
+            age_s = now_ms / 1000 - followed.accepted_s
+            wait_s = min(_SLOWEST_S, _QUICKEST_S + max(age_s, 0) * _SLOWING)
+            self._due_ms[followed.task.id] = now_ms + wait_s * 1000
 
 
-async def end_overdue(gate: Gate, tasks: Iterable[Task]) -> None:
-    """Ends tasks past their own deadline: FAILURE, and the hold is released."""
+async def end_overdue(gate: Gate, tasks: Sequence[Task]) -> int:
+    """Ends tasks past their own deadline: FAILURE, and the hold is released.
+
+    Returns how many were ended: one that changed meanwhile is looked at anew.
+    """
     now_ms = gate.clock()
-    ended = [
-        replace(task, status=FAILURE, fail_reason=_UNFINISHED, finish_ms=now_ms) for task in tasks
-    ]
-    if ended:
-        await advance_tasks(gate.store.pool, [(task, None) for task in ended])
-
-
-async def _look(gate: Gate, channel: Channel, due: list[Followed]) -> None:
-    try:
-        able = await tuned(gate, channel)
-        seen = await _list(gate, able, [followed.upstream_id for followed in due])
-    except SendError as error:
-        logger().warning("upstream does not answer", channel=channel.name, why=str(error))
-        return
-    now_ms = gate.clock()
-    changed = []
-    for followed in due:
-        if followed.upstream_id in seen:
-            sight = _ours(followed, seen[followed.upstream_id])
-            task = advance(followed.task, sight, now_ms)
-            if task != followed.task:
-                changed.append((task, sight.buttons))
-    if changed:
-        await advance_tasks(gate.store.pool, changed)
+    return len(await advance_tasks(gate.store.pool, [_unfinished(task, now_ms) for task in tasks]))
 
 
 async def _list(gate: Gate, channel: Channel, ids: list[str]) -> dict[str, Sight]:
@@ -70,14 +123,19 @@ async def _list(gate: Gate, channel: Channel, ids: list[str]) -> dict[str, Sight
     return {found[0]: found[1] for found in sights if found and found[0] in asked}
 
 
+def _unfinished(task: Task, now_ms: int) -> Task:
+    return replace(task, status=FAILURE, fail_reason=_UNFINISHED, finish_ms=now_ms)
+
+
 def _ours(followed: Followed, sight: Sight) -> Sight:
     """The description with our ids: upstream ids never leave the house."""
-    names: list[tuple[str | None, Any]] = [
-        (followed.upstream_id, followed.task.id),
-        (followed.parent_upstream_id, followed.parent_id),
-    ]
-    description = sight.description
-    for theirs, ours in names:
-        if description and theirs:
-            description = description.replace(theirs, str(ours))
-    return replace(sight, description=description)
+    names = {followed.upstream_id: str(followed.task.id)}
+    if followed.parent_upstream_id:
+        names[followed.parent_upstream_id] = str(followed.parent_id)
+    return replace(sight, description=_renamed(sight.description or "", names) or None)
+
+
+def _renamed(text: str, names: Mapping[str, str]) -> str:
+    """Whole words only: a short id is also a part of other numbers."""
+    words = "|".join(map(re.escape, names))
+    return re.sub(rf"(?<![0-9A-Za-z])(?:{words})(?![0-9A-Za-z])", lambda m: names[m[0]], text)

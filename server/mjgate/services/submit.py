@@ -15,13 +15,16 @@ from mjgate.domain.send import Intent, Settlement, Verdict
 from mjgate.domain.task import MODAL, NOT_START, Phase
 from mjgate.domain.token import Token
 from mjgate.errors import (
+    ApiError,
     Broken,
     BudgetSpent,
+    Fault,
     Forbidden,
     InvalidRequest,
     NotFound,
     NotSent,
     RowRefused,
+    StoreDown,
     StoreFull,
     Unauthorized,
     Unavailable,
@@ -32,7 +35,7 @@ from mjgate.gate import Gate
 from mjgate.log import logger, note
 from mjgate.services.choose import choose, choose_for, tuned
 from mjgate.store.channels import note_fault
-from mjgate.store.database import DOWN
+from mjgate.store.database import DOWN, reached
 from mjgate.store.tasks import Parent, find_bound, find_parent, move_task
 from mjgate.upstream.novicezk import NOT_SUCCESS, Change, Novicezk, Refusal, Request
 from mjgate.upstream.upstreams import dialect_of
@@ -98,7 +101,8 @@ async def imagine(gate: Gate, token: Token, request: Imagine) -> dict[str, Any]:
 
 async def change(gate: Gate, token: Token, request: ChangeOf) -> dict[str, Any]:
     """Submits a change of a task of this token; answers and raises like `imagine`."""
-    parent = await find_parent(gate.store.pool, token.id, request.parent)
+    with reached():
+        parent = await find_parent(gate.store.pool, token.id, request.parent)
     if parent is None:
         raise NotFound(f"There is no task {request.parent} of this token.")
     if parent.upstream_id is None:
@@ -140,8 +144,10 @@ async def _intent(gate: Gate, token: Token, draft: _Draft) -> Intent:
     price = (await gate.store.catalog()).prices.quote(name)
     if price is None:
         raise Forbidden(f"This gateway has no price for {name}; its operator can set one.")
+    with reached():
+        task_id = await gate.store.ids.take()
     return Intent(
-        id=await gate.store.ids.take(),
+        id=task_id,
         token=token.id,
         channel=draft.channels[0].id,
         action=draft.action,
@@ -178,21 +184,39 @@ async def _admit(gate: Gate, intent: Intent) -> None:
 async def _send(gate: Gate, intent: Intent, draft: _Draft) -> tuple[Outcome, Channel]:
     """Sends to the first channel that can be reached; never twice."""
     for channel in draft.channels:
-        if channel.id != draft.channels[0].id:
-            await move_task(gate.store.pool, intent.id, channel.id)
         try:
-            able = await tuned(gate, channel)
-            request = draft.speak(dialect_of(able), intent.marker)
+            able, request = await _prepare(gate, intent, draft, channel)
             return read_outcome(await gate.upstreams.send(able, request)), channel
         except NotSent:
             continue
         except Refusal as refusal:
             result = answer(refusal.code, refusal.description, None, {})
             return Outcome(Hold.RELEASE, result=result), channel
+        except ApiError as error:
+            return Outcome(Hold.RELEASE, error=error), channel
         except Broken:
             return Outcome(Hold.UNKNOWN, error=UpstreamBroken("")), channel
     none = Unavailable(f"No upstream of {intent.model} can be reached now.", 5)
     return Outcome(Hold.RELEASE, error=none), draft.channels[-1]
+
+
+async def _prepare(
+    gate: Gate, intent: Intent, draft: _Draft, channel: Channel
+) -> tuple[Channel, Request]:
+    """All that comes before the first byte: whatever fails here, nothing was sent."""
+    try:
+        if channel.id != draft.channels[0].id:
+            with reached():
+                await move_task(gate.store.pool, intent.id, channel.id)
+        able = await tuned(gate, channel)
+        return able, draft.speak(dialect_of(able), intent.marker)
+    except (NotSent, Refusal):
+        raise
+    except StoreDown:
+        raise Unavailable("The database is out of reach.", 2) from None
+    except Exception as error:
+        logger().exception("fault before a send", task=intent.id, channel=channel.name)
+        raise Fault("The gateway failed before it sent anything.") from error
 
 
 async def _settle(gate: Gate, intent: Intent, channel: Channel, outcome: Outcome) -> dict[str, Any]:

@@ -14,6 +14,6 @@ async def sweep(gate: Gate) -> list[int]:
     left = await mark_unknown(pool, gate.config.task_deadline)
     if left:
         logger().warning("sends without an outcome", tasks=left)
-    while tasks := await overdue_tasks(pool, _AT_ONCE):
-        await end_overdue(gate, tasks)
+    while await end_overdue(gate, await overdue_tasks(pool, _AT_ONCE)):
+        pass
     return await channels_with_work(pool)

@@ -62,7 +62,7 @@ with x as materialized (
     phase = x.phase, channel_id = x.channel, upstream_id = x.upstream_id,
     shares_upstream = x.shares_upstream, status = x.status, version = version + 1,
     deadline = clock_timestamp() + x.deadline_s * interval '1 second',
-    due_at = clock_timestamp()
+    accepted_at = clock_timestamp()
   from x join t using (id) where tasks.id = x.id
 ), back as materialized (
   select t.id, t.token_id, t.price from t join x using (id) where x.phase = 'rejected'

@@ -35,19 +35,20 @@ class Changes:
 
     async def _run(self, connection: AsyncConnection) -> None:
         while True:
-            try:
+            with contextlib.suppress(Exception):
                 await self._listen(connection)
-            except Exception:
-                self.listening = False
-                self._forget(None)
             connection = await self._again()
 
     async def _listen(self, connection: AsyncConnection) -> None:
         async with connection:
             self.listening = True
             self._forget(None)
-            async for notice in connection.notifies():
-                self._forget(notice.payload)
+            try:
+                async for notice in connection.notifies():
+                    self._forget(notice.payload)
+            finally:
+                self.listening = False
+                self._forget(None)
 
     async def _again(self) -> AsyncConnection:
         while True:
@@ -58,7 +59,13 @@ class Changes:
 
     async def _connect(self) -> AsyncConnection:
         connection = await AsyncConnection.connect(
-            self._uri, autocommit=True, connect_timeout=5, application_name="mjgate changes"
+            self._uri,
+            autocommit=True,
+            connect_timeout=5,
+            application_name="mjgate changes",
+            keepalives_idle=5,
+            keepalives_interval=2,
+            keepalives_count=3,
         )
         await connection.execute(f"listen {CHANNEL}")
         return connection

@@ -103,9 +103,10 @@ class Embedded:
         while not self._stopping.wait(_WATCH_EVERY_S):
             server = self._server
             assert server is not None
-            if not _alive(server):
-                with suppress(Exception), server._lock:
-                    server.ensure_postgres_running()
+            with suppress(Exception):
+                if not _alive(server):
+                    with server._lock:
+                        server.ensure_postgres_running()
 
 
 @contextmanager
@@ -121,13 +122,15 @@ def embedded(data_dir: Path) -> Iterator[str]:
 
 def _alive(server: PostgresServer) -> bool:
     process = server.get_postmaster_info().process
-    return bool(process and process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
+    with suppress(psutil.NoSuchProcess):
+        return bool(process and process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
+    return False
 
 
 def _prune(handles: Path) -> None:
     """Forgets processes that were killed; else the server outlives everybody."""
     if not handles.exists():
         return
-    with suppress(ValueError):
+    with suppress(ValueError, TypeError):
         pids = json.loads(handles.read_text() or "[]")
         handles.write_text(json.dumps([pid for pid in pids if psutil.pid_exists(pid)]))

@@ -27,13 +27,10 @@ class Ids:
         return taken
 
     async def _turn(self) -> None:
-        spare = self._spare or asyncio.create_task(self._fetch(), name="ids")
-        self._spare = spare
-        try:
-            start = await asyncio.shield(spare)
-        except Exception:
-            self._spare = None
-            raise
+        if self._spare is None or _failed(self._spare):
+            self._spare = asyncio.create_task(self._fetch(), name="ids")
+        spare = self._spare
+        start = await asyncio.shield(spare)
         if self._spare is spare:
             self._next, self._end, self._spare = start, start + BLOCK, None
 
@@ -43,3 +40,7 @@ class Ids:
             row = await cursor.fetchone()
             assert row is not None
             return int(row[0])
+
+
+def _failed(fetch: asyncio.Task[int]) -> bool:
+    return fetch.done() and fetch.exception() is not None

@@ -14,6 +14,13 @@ from mjgate.errors import ConfigError
 MIGRATIONS = Path(__file__).with_name("migrations")
 OLDEST_SERVER = 140000
 _LOCK = 0x6D6A67617465
+# After a restore the sequence would hand out ids once more that were given since the dump. A
+# second of margin keeps clear of blocks that other processes are taking now.
+_RAISE_IDS = """
+select setval('task_ids', now) from task_ids,
+  (select (extract(epoch from clock_timestamp()) * 1000000)::bigint as now) as clock
+where now > last_value + 1000000
+"""
 
 logging.getLogger("yoyo").setLevel(logging.WARNING)
 
@@ -30,6 +37,7 @@ def migrate(uri: str) -> None:
             with _locked(connection):
                 _apply(uri)
                 _apply_jobs(connection)
+                connection.execute(_RAISE_IDS)
     except psycopg.OperationalError as error:
         raise ConfigError(
             f"DATABASE_URL cannot be reached: {' '.join(str(error).split())}"

@@ -1,36 +1,34 @@
 """Tasks in the database: reading them, following them, ending them."""
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
+from psycopg import AsyncConnection
 from psycopg.rows import class_row, dict_row
 from psycopg_pool import AsyncConnectionPool
 
-from mjgate.domain.task import ENDS, SUCCESS, Task
+from mjgate.domain.task import Task
+from mjgate.log import logger
+from mjgate.store.refusals import REFUSALS, first_line
 
+_NONE: Mapping[int, list[Any]] = {}
 _WIRE = (
     "id, action, status, prompt, submit_ms, description, state, prompt_en, progress, "
-    "fail_reason, image_url, start_ms, finish_ms, properties"
+    "fail_reason, image_url, start_ms, finish_ms, properties, version"
 )
 _FETCH = (
     f"select {_WIRE} from tasks "  # noqa: S608
     "where id = any(%s) and token_id = %s and phase <> 'rejected'"
 )
 
-_CLAIM = f"""
-with d as (
-  select id from tasks where channel_id = %s and phase = 'running' and due_at <= now()
-  order by due_at limit %s for no key update skip locked
-), u as (
-  update tasks t set due_at = now() + interval '1 second' * least(10,
-    0.9 + greatest(0, extract(epoch from now()) - submit_ms / 1000.0) * 0.02)
-  from d where t.id = d.id returning t.*
-)
-select {", ".join("u." + column for column in _WIRE.split(", "))},
-  u.upstream_id, u.parent_id, p.upstream_id as parent_upstream_id
-from u left join tasks p on p.id = u.parent_id
+_RUNNING = f"""
+select {_WIRE}, upstream_id, parent_id, extract(epoch from accepted_at)::float8 as accepted_s,
+  (select p.upstream_id from tasks p where p.id = t.parent_id) as parent_upstream_id
+from tasks t
+where channel_id = %s and phase = 'running' and accepted_at > to_timestamp(%s)
+order by accepted_at limit %s
 """  # noqa: S608
 
 
@@ -49,9 +47,10 @@ class Parent:
 
 @dataclass(frozen=True, slots=True)
 class Followed:
-    """A running task and the name its upstream knows it by."""
+    """A running task and the name its upstream knows it by; seconds are since 1970."""
 
     task: Task
+    accepted_s: float
     upstream_id: str
     parent_id: int | None
     parent_upstream_id: str | None
@@ -121,77 +120,97 @@ async def has_running(pool: AsyncConnectionPool, channel: int) -> bool:
         return bool(row and row[0])
 
 
-async def claim_due(pool: AsyncConnectionPool, channel: int, limit: int) -> list[Followed]:
-    """Running tasks of a channel that are to be looked at now, and puts them off.
-
-    Nobody else gets them before they are due again: after a second when they are fresh, after
-    up to ten when they are old.
-    """
+async def running_tasks(
+    pool: AsyncConnectionPool, channel: int, since_s: float, limit: int
+) -> list[Followed]:
+    """Running tasks of a channel accepted after a moment, in seconds since 1970, oldest first."""
     async with pool.connection() as connection:
         cursor = connection.cursor(row_factory=dict_row, binary=True)
-        await cursor.execute(_CLAIM, [channel, limit])
+        await cursor.execute(_RUNNING, [channel, since_s, limit], prepare=True)
         return [_followed(row) for row in await cursor.fetchall()]
 
 
 ADVANCE = """
 with x as materialized (
-  select * from json_to_recordset(%(rows)s::json) as (
-    id bigint, status text, progress text, prompt text, prompt_en text, description text,
-    fail_reason text, image_url text, start_ms bigint, finish_ms bigint, properties jsonb,
-    buttons jsonb, ended boolean, paid boolean)
+  select * from json_to_recordset(%s::json) as (
+    id bigint, version integer, status text, progress text, prompt text, prompt_en text,
+    description text, fail_reason text, image_url text, start_ms bigint, finish_ms bigint,
+    properties jsonb)
+), b as materialized (
+  select * from json_to_recordset(%s::json) as (id bigint, buttons jsonb)
 ), t as materialized (
-  select id, token_id, price from tasks
-  where id = any(%(ids)s) and phase in ('running', 'unknown', 'sending')
+  select id, token_id, price, version from tasks
+  where id = any(%s::bigint[]) and phase in ('running', 'unknown', 'sending')
   order by id for no key update
+), n as materialized (
+  select t.token_id, t.price, x.*, b.buttons,
+    x.status in ('SUCCESS', 'FAILURE', 'CANCEL') as ended, x.status = 'SUCCESS' as paid
+  from t join x using (id, version) left join b using (id)
 ), u as (
   update tasks set
-    status = x.status, progress = x.progress, prompt = x.prompt, prompt_en = x.prompt_en,
-    description = x.description, fail_reason = x.fail_reason, image_url = x.image_url,
-    start_ms = x.start_ms, finish_ms = x.finish_ms, properties = x.properties,
-    buttons = coalesce(x.buttons, tasks.buttons), version = version + 1,
-    phase = case when x.ended then 'ended' else phase end
-  from x join t using (id) where tasks.id = x.id
-), e as materialized (
-  select t.id, t.token_id, t.price, x.paid from t join x using (id) where x.ended
+    status = n.status, progress = n.progress, prompt = n.prompt, prompt_en = n.prompt_en,
+    description = n.description, fail_reason = n.fail_reason, image_url = n.image_url,
+    start_ms = n.start_ms, finish_ms = n.finish_ms, properties = n.properties,
+    buttons = coalesce(n.buttons, tasks.buttons), version = n.version + 1,
+    phase = case when n.ended then 'ended' else phase end
+  from n where tasks.id = n.id
 ), k as materialized (
-  select id from tokens where id = any(select token_id from e) order by id for no key update
+  select id from tokens where id = any(select token_id from n where ended)
+  order by id for no key update
 ), c as (
   update tokens set held = tokens.held - s.held, spent = tokens.spent + s.spent
   from (
     select token_id, sum(price)::bigint as held,
       coalesce(sum(price) filter (where paid), 0)::bigint as spent
-    from e group by token_id
+    from n where ended group by token_id
   ) s join k on k.id = s.token_id where tokens.id = k.id
 ), l as (
   insert into ledger (token_id, task_id, kind, held_delta, spent_delta)
   select token_id, id, case when paid then 'charge' else 'release' end, -price,
     case when paid then price else 0 end
-  from e
+  from n where ended
 )
-select id from t
+select id from n
 """
 
 
 async def advance_tasks(
-    pool: AsyncConnectionPool, tasks: Sequence[tuple[Task, list[Any] | None]]
-) -> None:
+    pool: AsyncConnectionPool, tasks: Sequence[Task], buttons: Mapping[int, list[Any]] = _NONE
+) -> set[int]:
     """Writes changed tasks; of those that ended the hold becomes a charge or is released.
 
-    Task, tokens and ledger change in one transaction; a task that has ended meanwhile stays.
+    Task, tokens and ledger change in one transaction. A task that somebody else has changed
+    since its version was read stays as it is, and so does one that the database refuses; the
+    ids of those written are returned.
     """
-    rows = [
-        asdict(task)
-        | {"buttons": buttons, "ended": task.status in ENDS, "paid": task.status == SUCCESS}
-        for task, buttons in tasks
-    ]
     async with pool.connection() as connection:
-        await connection.execute(
-            ADVANCE, {"rows": orjson.dumps(rows).decode(), "ids": [task.id for task, _ in tasks]}
-        )
+        return await _advance(connection, tasks, buttons)
+
+
+async def _advance(
+    connection: AsyncConnection, tasks: Sequence[Task], buttons: Mapping[int, list[Any]]
+) -> set[int]:
+    """Halves a batch that is refused until the culprit stands alone."""
+    try:
+        offered = [{"id": t.id, "buttons": buttons[t.id]} for t in tasks if t.id in buttons]
+        rows = (orjson.dumps(tasks).decode(), orjson.dumps(offered).decode())
+        cursor = connection.cursor(binary=True)
+        await cursor.execute(ADVANCE, (*rows, [task.id for task in tasks]), prepare=True)
+        return {task for (task,) in await cursor.fetchall()}
+    except REFUSALS as error:
+        if len(tasks) == 1:
+            logger().error("task refused", task=tasks[0].id, why=first_line(error))
+            return set()
+    middle = len(tasks) // 2
+    first = await _advance(connection, tasks[:middle], buttons)
+    return first | await _advance(connection, tasks[middle:], buttons)
 
 
 async def mark_unknown(pool: AsyncConnectionPool, deadline_s: float) -> list[int]:
-    """Tasks left in `sending` past their send deadline become unknown, whoever sent them."""
+    """Tasks left in `sending` past their send deadline become unknown, whoever sent them.
+
+    They end after `deadline_s` seconds.
+    """
     async with pool.connection() as connection:
         cursor = await connection.execute(
             "update tasks set phase = 'unknown', version = version + 1, "
@@ -204,7 +223,7 @@ async def mark_unknown(pool: AsyncConnectionPool, deadline_s: float) -> list[int
 
 
 async def overdue_tasks(pool: AsyncConnectionPool, limit: int) -> list[Task]:
-    """Tasks past their own deadline that have not ended."""
+    """Tasks past their own deadline that have not ended, as they stand."""
     async with pool.connection() as connection:
         cursor = connection.cursor(row_factory=class_row(Task))
         await cursor.execute(
@@ -216,6 +235,6 @@ async def overdue_tasks(pool: AsyncConnectionPool, limit: int) -> list[Task]:
 
 
 def _followed(row: dict[str, Any]) -> Followed:
-    names = ("upstream_id", "parent_id", "parent_upstream_id")
+    names = ("accepted_s", "upstream_id", "parent_id", "parent_upstream_id")
     rest = {name: row.pop(name) for name in names}
     return Followed(Task(**row), **rest)

@@ -6,7 +6,6 @@ connection the writer asks which of its ids exist and runs only the rest.
 """
 
 import asyncio
-import contextlib
 import math
 import time
 from collections import deque
@@ -20,11 +19,11 @@ from mjgate.domain.send import Intent, Settlement, Verdict
 from mjgate.errors import RowRefused, StoreDown, StoreFull
 from mjgate.metrics import BATCH_ROWS, BATCH_WAIT
 from mjgate.store.admission import ADMIT, KNOWN, SETTLE, admit_parameters, settle_parameters
+from mjgate.store.refusals import REFUSALS, first_line
 
 _MOST_ROWS = 512
 _RETRY_S = 0.1
 _GIVE_UP_S = 2.0
-_REFUSALS = (errors.DataError, errors.IntegrityError, errors.ProgramLimitExceeded)
 _REPEATABLE = (errors.DeadlockDetected, errors.SerializationFailure)
 _LOST = (psycopg.OperationalError, psycopg.InterfaceError)
 
@@ -60,10 +59,9 @@ class Writer:
         self._stopping = True
         self._give_up = time.monotonic() + _GIVE_UP_S
         self._wake.set()
-        if self._task:
-            await self._task
-        if self._connection:
-            await self._connection.close()
+        assert self._task is not None
+        await self._task
+        await self._live.close()
 
     async def admit(self, intent: Intent) -> Verdict:
         """Commits an intent: token checked, price held, task written.
@@ -106,15 +104,15 @@ class Writer:
         while batch:
             try:
                 verdicts = await self._commit(batch)
-            except _REFUSALS as error:
-                await self._divide(batch, error)
+            except REFUSALS as error:
+                await self._divide(batch, RowRefused(first_line(error)))
                 return
             except _REPEATABLE:
                 continue
             except _LOST:
                 batch = await self._reconnect(batch)
             except Exception as error:
-                _fail(batch, error)
+                await self._divide(batch, error)
                 return
             else:
                 _finish(batch, verdicts)
@@ -122,7 +120,7 @@ class Writer:
 
     async def _divide(self, batch: Sequence[_Row], error: Exception) -> None:
         if len(batch) == 1:
-            _fail(batch, RowRefused(_first_line(error)))
+            _fail(batch[0], error)
             return
         middle = len(batch) // 2
         await self._write(batch[:middle])
@@ -130,18 +128,17 @@ class Writer:
 
     async def _commit(self, batch: Sequence[_Row]) -> list[Verdict | None]:
         """One transaction: outcomes first, so that the budget they free counts."""
-        assert self._connection is not None
         settlements = [row.work for row in batch if isinstance(row.work, Settlement)]
         intents = [row.work for row in batch if isinstance(row.work, Intent)]
         BATCH_ROWS.observe(len(batch))
         admitted = None
-        async with self._connection.pipeline():
+        async with self._live.pipeline():
             if settlements:
-                await self._connection.execute(
+                await self._live.execute(
                     SETTLE, settle_parameters(settlements), prepare=True, binary=True
                 )
             if intents:
-                admitted = await self._connection.execute(
+                admitted = await self._live.execute(
                     ADMIT, admit_parameters(intents), prepare=True, binary=True
                 )
         verdicts = iter(await admitted.fetchall() if admitted else ())
@@ -152,26 +149,29 @@ class Writer:
     async def _reconnect(self, batch: Sequence[_Row]) -> Sequence[_Row]:
         """A new connection, and of the batch what its last commit did not write."""
         while True:
-            with contextlib.suppress(Exception):
-                if self._connection:
-                    await self._connection.close()
+            await asyncio.sleep(_RETRY_S)
             try:
+                await self._live.close()
                 self._connection = await self._connect()
                 return await self._unwritten(batch)
-            except _LOST as error:
+            except Exception as error:
                 if time.monotonic() > self._give_up:
-                    _fail(batch, StoreDown(_first_line(error)))
+                    for row in batch:
+                        _fail(row, StoreDown(first_line(error)))
                     return []
-                await asyncio.sleep(_RETRY_S)
 
     async def _unwritten(self, batch: Sequence[_Row]) -> Sequence[_Row]:
-        assert self._connection is not None
         ids = [row.work.id for row in batch if isinstance(row.work, Intent)]
-        cursor = await self._connection.execute(KNOWN, [ids])
+        cursor = await self._live.execute(KNOWN, [ids])
         known = {found for (found,) in await cursor.fetchall()}
         written = [row for row in batch if isinstance(row.work, Intent) and row.work.id in known]
         _finish(written, [Verdict.HELD] * len(written))
         return [row for row in batch if row not in written]
+
+    @property
+    def _live(self) -> AsyncConnection:
+        assert self._connection is not None
+        return self._connection
 
     async def _connect(self) -> AsyncConnection:
         return await AsyncConnection.connect(
@@ -187,11 +187,6 @@ def _finish(batch: Sequence[_Row], verdicts: Sequence[Verdict | None]) -> None:
             row.done.set_result(verdict)
 
 
-def _fail(batch: Sequence[_Row], error: Exception) -> None:
-    for row in batch:
-        if not row.done.done():
-            row.done.set_exception(error)
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).partition("\n")[0]
+def _fail(row: _Row, error: Exception) -> None:
+    if not row.done.done():
+        row.done.set_exception(error)

@@ -16,6 +16,7 @@ NOT_ALLOWED = (4, "关联任务不允许执行变化")
 
 _OURS = ("notifyHook",)
 _MOST_MS = 2**53
+_MOST_SMALL = 2**31
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,5 +131,9 @@ def _buttons(item: dict[str, Any]) -> list[Any] | None:
 
 def _button(button: dict[str, Any]) -> dict[str, Any]:
     return {key: clean(button.get(key)) for key in ("customId", "emoji", "label")} | {
-        key: button[key] for key in ("style", "type") if isinstance(button.get(key), int)
+        key: button[key] for key in ("style", "type") if _is_small(button.get(key))
     }
+
+
+def _is_small(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and abs(value) < _MOST_SMALL

@@ -16,6 +16,7 @@ from mjgate.metrics import UPSTREAM_CALLS
 _CONNECT_S = 10.0
 _MOST_BYTES = 32 * 1024 * 1024
 _MOST_RETRY_S = 3600
+_MOST_DIGITS = 18
 
 
 class Transport:
@@ -32,7 +33,7 @@ class Transport:
             connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=keepalive),
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=aiohttp.ClientTimeout(
-                total=None, sock_connect=min(_CONNECT_S, timeout), sock_read=timeout
+                total=None, connect=min(_CONNECT_S, timeout), sock_read=timeout
             ),
             skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding"),
         )
@@ -69,12 +70,15 @@ class Transport:
             UPSTREAM_CALLS.labels(channel.name, outcome).inc()
 
     async def _ask(self, method: str, channel: Channel, path: str, body: bytes | None) -> Reply:
+        if self._session.closed:
+            raise NotSent(f"{channel.name}: the gateway is stopping")
+        url = _url(channel, path)
         try:
             async with (
                 asyncio.timeout(self._timeout + _CONNECT_S),
                 self._session.request(
                     method,
-                    URL(channel.base_url + path, encoded=True),
+                    url,
                     data=body,
                     headers=_headers(channel, body),
                     allow_redirects=False,
@@ -86,8 +90,15 @@ class Transport:
             raise NotSent(f"{channel.name}: {type(error).__name__}") from error
         except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError) as error:
             raise NotSent(f"{channel.name}: its address is none") from error
-        except (aiohttp.ClientError, OSError, TimeoutError, RuntimeError) as error:
+        except Exception as error:
             raise Broken(f"{channel.name}: {type(error).__name__}") from error
+
+
+def _url(channel: Channel, path: str) -> URL:
+    try:
+        return URL(channel.base_url + path, encoded=True)
+    except ValueError as error:
+        raise NotSent(f"{channel.name}: its address is none") from error
 
 
 def _headers(channel: Channel, body: bytes | None) -> dict[str, str]:
@@ -101,7 +112,8 @@ def _headers(channel: Channel, body: bytes | None) -> dict[str, str]:
 
 
 async def _read(response: aiohttp.ClientResponse) -> bytes:
-    if response.content_length is not None and response.content_length <= _MOST_BYTES:
+    packed = "Content-Encoding" in response.headers
+    if not packed and (response.content_length or _MOST_BYTES + 1) <= _MOST_BYTES:
         return await response.read()
     chunks: list[bytes] = []
     size = 0
@@ -127,4 +139,6 @@ def _parse(content: bytes) -> Any:
 
 def _retry_after(response: aiohttp.ClientResponse) -> int | None:
     value = response.headers.get("Retry-After", "")
-    return min(int(value), _MOST_RETRY_S) if value.isascii() and value.isdigit() else None
+    if not value.isascii() or not value.isdigit():
+        return None
+    return min(int(value[:_MOST_DIGITS]), _MOST_RETRY_S)

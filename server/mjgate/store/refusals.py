@@ -1,0 +1,16 @@
+"""What PostgreSQL, or the way to it, says of a row that it cannot hold."""
+
+import orjson
+from psycopg import errors
+
+REFUSALS = (
+    errors.DataError,
+    errors.IntegrityError,
+    errors.ProgramLimitExceeded,
+    orjson.JSONEncodeError,
+)
+
+
+def first_line(error: Exception) -> str:
+    """The fault without the values that PostgreSQL adds to it."""
+    return str(error).partition("\n")[0]
