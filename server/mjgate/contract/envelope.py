@@ -1,5 +1,6 @@
 """What every answer has: the one error shape, X-Request-Id, CORS, a log line, a count."""
 
+import itertools
 import re
 import secrets
 import time
@@ -19,7 +20,9 @@ from mjgate.errors import ApiError, Fault, StoreDown, Unavailable
 from mjgate.log import logger, open_notes
 from mjgate.metrics import REQUESTS
 
+_ORIGIN = secrets.token_hex(10).encode()
 _REQUEST_ID = re.compile(rb"[!-~]{1,128}")
+_REQUEST_IDS = (b"%s-%x" % (_ORIGIN, number) for number in itertools.count(1))
 _GONE = 499
 _EXPOSED = b"X-Request-Id, Retry-After, WWW-Authenticate"
 _CACHED_S = b"86400"
@@ -91,7 +94,7 @@ class _Sender:
         self.started = False
         given = self.headers.get(b"x-request-id", b"")
         good = _REQUEST_ID.fullmatch(given)
-        self.request_id: bytes = given if good else secrets.token_hex(16).encode()
+        self.request_id: bytes = given if good else next(_REQUEST_IDS)
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":

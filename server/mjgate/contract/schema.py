@@ -141,8 +141,8 @@ def _simple(error: Any) -> Iterator[Violation]:
         missing = [name for name in error.validator_value if name not in error.instance]
         yield from (Violation(pointer([*path, name]), "is required") for name in missing)
         return
-    own = error.schema.get("x-violation")
-    yield Violation(pointer(path), own if own and error.validator != "type" else _message(error))
+    own = error.schema.get("x-violation") if error.validator == "pattern" else None
+    yield Violation(pointer(path), own or _message(error))
 
 
 def _message(error: Any) -> str:

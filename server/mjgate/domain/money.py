@@ -22,11 +22,12 @@ def micros(dollars: Decimal | int | str) -> int:
         raise ValueError(f"{dollars} is not a number")
     if amount < 0:
         raise ValueError(f"{dollars} is negative")
-    if amount * MICROS > MOST:
+    if amount > MOST // MICROS:
         raise ValueError(f"{dollars} is more than a billion dollars")
-    if amount * MICROS % 1:
+    whole = int(amount * MICROS)
+    if Decimal(whole) / MICROS != amount:
         raise ValueError(f"{dollars} has more than six decimals")
-    return int(amount * MICROS)
+    return whole
 
 
 def dollars(amount: int) -> str:

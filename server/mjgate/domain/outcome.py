@@ -97,7 +97,11 @@ def upstream_id(result: Any) -> str | None:
 
 def clean(text: Any) -> str:
     """Text as PostgreSQL and UTF-8 can hold it; what is no text is empty."""
-    return _UNHELD.sub("\N{REPLACEMENT CHARACTER}", text) if isinstance(text, str) else ""
+    if not isinstance(text, str):
+        return ""
+    if text.isascii() and "\0" not in text:
+        return text
+    return _UNHELD.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def _read_business(body: Any) -> Outcome:

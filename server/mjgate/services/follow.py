@@ -16,7 +16,8 @@ from mjgate.upstream.upstreams import dialect_of
 
 MOST_IDS = 100
 _MOST_MET = 20_000
-_OVERLAP_S = 2.0
+_OVERLAP_S = 1.0
+_MEET_EVERY_MS = 900
 _QUICKEST_S, _SLOWEST_S, _SLOWING = 0.9, 10.0, 0.02
 _UNFINISHED = "上游任务超时"
 
@@ -34,6 +35,7 @@ class Follower:
         self._known: dict[int, Followed] = {}
         self._due_ms: dict[int, float] = {}
         self._since_s = 0.0
+        self._meet_ms = 0
 
     @property
     def idle(self) -> bool:
@@ -44,8 +46,10 @@ class Follower:
 
         An upstream that does not answer changes no task.
         """
-        await self._meet()
         now_ms = self._gate.clock()
+        if now_ms >= self._meet_ms:
+            self._meet_ms = now_ms + _MEET_EVERY_MS
+            await self._meet()
         due = [self._known[task] for task, when in self._due_ms.items() if when <= now_ms]
         due = due[:MOST_IDS]
         channel = (await self._gate.store.catalog()).channels.get(self._channel)
@@ -129,10 +133,13 @@ def _unfinished(task: Task, now_ms: int) -> Task:
 
 def _ours(followed: Followed, sight: Sight) -> Sight:
     """The description with our ids: upstream ids never leave the house."""
+    text = sight.description or ""
     names = {followed.upstream_id: str(followed.task.id)}
     if followed.parent_upstream_id:
         names[followed.parent_upstream_id] = str(followed.parent_id)
-    return replace(sight, description=_renamed(sight.description or "", names) or None)
+    if not any(theirs in text for theirs in names):
+        return sight
+    return replace(sight, description=_renamed(text, names))
 
 
 def _renamed(text: str, names: Mapping[str, str]) -> str:

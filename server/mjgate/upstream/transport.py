@@ -1,6 +1,6 @@
 """One HTTP exchange with an upstream, sent once, and told apart by how it failed."""
 
-import asyncio
+import functools
 import json
 from typing import Any
 
@@ -28,13 +28,11 @@ class Transport:
     """
 
     def __init__(self, timeout: float, keepalive: float) -> None:
-        self._timeout = timeout
+        connect = min(_CONNECT_S, timeout)
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=keepalive),
             cookie_jar=aiohttp.DummyCookieJar(),
-            timeout=aiohttp.ClientTimeout(
-                total=None, connect=min(_CONNECT_S, timeout), sock_read=timeout
-            ),
+            timeout=aiohttp.ClientTimeout(total=connect + timeout, connect=connect),
             skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding"),
         )
 
@@ -72,18 +70,11 @@ class Transport:
     async def _ask(self, method: str, channel: Channel, path: str, body: bytes | None) -> Reply:
         if self._session.closed:
             raise NotSent(f"{channel.name}: the gateway is stopping")
-        url = _url(channel, path)
+        url = _url(channel.base_url + path)
         try:
-            async with (
-                asyncio.timeout(self._timeout + _CONNECT_S),
-                self._session.request(
-                    method,
-                    url,
-                    data=body,
-                    headers=_headers(channel, body),
-                    allow_redirects=False,
-                ) as response,
-            ):
+            async with self._session.request(
+                method, url, data=body, headers=_headers(channel, body), allow_redirects=False
+            ) as response:
                 content = await _read(response)
                 return Reply(response.status, _parse(content), _retry_after(response))
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
@@ -94,11 +85,12 @@ class Transport:
             raise Broken(f"{channel.name}: {type(error).__name__}") from error
 
 
-def _url(channel: Channel, path: str) -> URL:
+@functools.lru_cache
+def _url(address: str) -> URL:
     try:
-        return URL(channel.base_url + path, encoded=True)
+        return URL(address, encoded=True)
     except ValueError as error:
-        raise NotSent(f"{channel.name}: its address is none") from error
+        raise NotSent(f"{address} is no address") from error
 
 
 def _headers(channel: Channel, body: bytes | None) -> dict[str, str]:
