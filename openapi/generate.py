@@ -30,7 +30,7 @@ def render(package: Path, contract: Path = CONTRACT, templates: Path | None = TE
     command += ["--output-path", str(package), "--fail-on-warning"]
     if templates:
         command += ["--custom-template-path", str(templates)]
-    subprocess.run(command, check=True, env=_environment(), stdout=sys.stderr)  # noqa: S603
+    subprocess.run(command, check=True, env=_environment(), stdout=sys.stderr)
     (package / "py.typed").touch()
 
 
@@ -84,7 +84,7 @@ def main() -> int:
         render(fresh)
         names = (stale if options.check else mirror)(fresh, options.package)
     for name in names:
-        print(f"{'stale' if options.check else 'wrote'}: {options.package / name}")  # noqa: T201
+        print(f"{'stale' if options.check else 'wrote'}: {options.package / name}")
     return 1 if options.check and names else 0
 
 

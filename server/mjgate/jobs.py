@@ -105,10 +105,10 @@ class Jobs:
         while time.monotonic() < end and not self._stopping.is_set():
             started = time.monotonic()
             due = await follower.look()
-            if follower.idle:
-                return
             if due < MOST_IDS:
                 await self._pause(_CYCLE_S - (time.monotonic() - started))
+            if follower.idle:
+                return
 
     async def _pause(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):

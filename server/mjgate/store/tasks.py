@@ -14,17 +14,18 @@ from mjgate.log import logger
 from mjgate.store.refusals import REFUSALS, first_line
 
 _NONE: Mapping[int, list[Any]] = {}
-_WIRE = (
+WIRE = (
     "id, action, status, prompt, submit_ms, description, state, prompt_en, progress, "
     "fail_reason, image_url, start_ms, finish_ms, properties, version"
 )
+"""The columns of a Task, in the order of its fields."""
 _FETCH = (
-    f"select {_WIRE} from tasks "  # noqa: S608
+    f"select {WIRE} from tasks "  # noqa: S608
     "where id = any(%s) and token_id = %s and phase <> 'rejected'"
 )
 
 _RUNNING = f"""
-select {_WIRE}, upstream_id, parent_id, extract(epoch from accepted_at)::float8 as accepted_s,
+select {WIRE}, upstream_id, parent_id, extract(epoch from accepted_at)::float8 as accepted_s,
   (select p.upstream_id from tasks p where p.id = t.parent_id) as parent_upstream_id
 from tasks t
 where channel_id = %s and phase = 'running' and accepted_at > to_timestamp(%s)
@@ -227,7 +228,7 @@ async def overdue_tasks(pool: AsyncConnectionPool, limit: int) -> list[Task]:
     async with pool.connection() as connection:
         cursor = connection.cursor(row_factory=class_row(Task))
         await cursor.execute(
-            f"select {_WIRE} from tasks where phase in ('running', 'unknown') "  # noqa: S608
+            f"select {WIRE} from tasks where phase in ('running', 'unknown') "  # noqa: S608
             "and deadline < now() order by deadline limit %s",
             [limit],
         )
