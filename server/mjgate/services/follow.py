@@ -12,7 +12,7 @@ from mjgate.errors import SendError
 from mjgate.gate import Gate
 from mjgate.log import logger
 from mjgate.services.choose import tuned
-from mjgate.store.tasks import Followed, advance_tasks, running_tasks
+from mjgate.store.tasks import Followed, accepted_since, advance_tasks, followed_tasks
 from mjgate.upstream.upstreams import dialect_of
 
 MOST_IDS = 100
@@ -66,12 +66,12 @@ class Follower:
 
     async def _meet(self) -> None:
         """Takes in tasks accepted since the last look, and a little before: commits overlap."""
-        since_s = max(0.0, self._since_s - _OVERLAP_S)
-        for followed in await running_tasks(
-            self._gate.store.pool, self._channel, since_s, _MOST_MET
-        ):
-            self._since_s = max(self._since_s, followed.accepted_s)
-            if followed.task.id not in self._known:
+        pool, since_s = self._gate.store.pool, max(0.0, self._since_s - _OVERLAP_S)
+        accepted = await accepted_since(pool, self._channel, since_s, _MOST_MET)
+        new = [task for task, _ in accepted if task not in self._known]
+        if new:
+            self._since_s = accepted[-1][1]
+            for followed in await followed_tasks(pool, new):
                 self._known[followed.task.id] = followed
                 self._due_ms[followed.task.id] = 0.0
 

@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 from psycopg import AsyncConnection
 
+from mjgate.store.connect import connect
+
 CHANNEL = "mjgate_changes"
 _RETRY_S = 0.2
 
@@ -58,14 +60,6 @@ class Changes:
                 await asyncio.sleep(_RETRY_S)
 
     async def _connect(self) -> AsyncConnection:
-        connection = await AsyncConnection.connect(
-            self._uri,
-            autocommit=True,
-            connect_timeout=5,
-            application_name="mjgate changes",
-            keepalives_idle=5,
-            keepalives_interval=2,
-            keepalives_count=3,
-        )
+        connection = await connect(self._uri, "changes")
         await connection.execute(f"listen {CHANNEL}")
         return connection

@@ -17,6 +17,7 @@ from mjgate.errors import StoreDown
 from mjgate.store.changes import Changes
 from mjgate.store.channels import list_channels
 from mjgate.store.cipher import Cipher
+from mjgate.store.connect import tune
 from mjgate.store.ids import Ids
 from mjgate.store.prices import current_prices
 from mjgate.store.reader import Reader
@@ -127,6 +128,7 @@ async def open_pool(uri: str, size: int = _POOL) -> AsyncIterator[AsyncConnectio
         max_size=size,
         timeout=_POOL_TIMEOUT_S,
         check=AsyncConnectionPool.check_connection,
+        configure=tune,
         kwargs={"autocommit": True, "application_name": "mjgate"},
         open=False,
     )

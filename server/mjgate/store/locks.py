@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from psycopg import AsyncConnection
+from mjgate.store.connect import connect
 
 _CHANNEL = 0x6D6A
 
@@ -11,10 +11,7 @@ _CHANNEL = 0x6D6A
 @asynccontextmanager
 async def channel_lock(uri: str, channel: int) -> AsyncIterator[bool]:
     """Whether this process alone follows a channel, for as long as the block lasts."""
-    connection = await AsyncConnection.connect(
-        uri, autocommit=True, connect_timeout=5, application_name=f"mjgate channel {channel}"
-    )
-    async with connection:
+    async with await connect(uri, f"channel {channel}") as connection:
         cursor = await connection.execute(
             "select pg_try_advisory_lock(%s, %s)", [_CHANNEL, channel]
         )

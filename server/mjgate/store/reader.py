@@ -13,6 +13,7 @@ from psycopg import AsyncConnection
 
 from mjgate.domain.task import Task
 from mjgate.errors import StoreDown
+from mjgate.store.connect import connect
 from mjgate.store.refusals import first_line
 from mjgate.store.tasks import WIRE
 
@@ -86,9 +87,7 @@ class Reader:
         return {row[0]: (row[-1], Task(*row[:-1])) for row in await cursor.fetchall()}
 
     async def _connect(self) -> AsyncConnection:
-        return await AsyncConnection.connect(
-            self._uri, autocommit=True, connect_timeout=5, application_name="mjgate reader"
-        )
+        return await connect(self._uri, "reader")
 
 
 def _answer(waiting: _Waiting, found: dict[int, tuple[int, Task]]) -> None:

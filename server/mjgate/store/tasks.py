@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 from psycopg import AsyncConnection
-from psycopg.rows import class_row, dict_row
+from psycopg.rows import class_row
 from psycopg_pool import AsyncConnectionPool
 
 from mjgate.domain.task import Task
@@ -24,13 +24,17 @@ _FETCH = (
     "where id = any(%s) and token_id = %s and phase <> 'rejected'"
 )
 
-_RUNNING = f"""
-select {WIRE}, upstream_id, parent_id, extract(epoch from accepted_at)::float8 as accepted_s,
-  (select p.upstream_id from tasks p where p.id = t.parent_id) as parent_upstream_id
-from tasks t
+_ACCEPTED = """
+select id, extract(epoch from accepted_at)::float8 from tasks
 where channel_id = %s and phase = 'running' and accepted_at > to_timestamp(%s)
 order by accepted_at limit %s
+"""
+_FOLLOWED = f"""
+select {WIRE}, extract(epoch from accepted_at)::float8, upstream_id, parent_id,
+  (select p.upstream_id from tasks p where p.id = t.parent_id)
+from tasks t where id = any(%s) and phase = 'running'
 """  # noqa: S608
+_FOLLOWED_EXTRAS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,14 +125,26 @@ async def has_running(pool: AsyncConnectionPool, channel: int) -> bool:
         return bool(row and row[0])
 
 
-async def running_tasks(
+async def accepted_since(
     pool: AsyncConnectionPool, channel: int, since_s: float, limit: int
-) -> list[Followed]:
-    """Running tasks of a channel accepted after a moment, in seconds since 1970, oldest first."""
+) -> list[tuple[int, float]]:
+    """Running tasks of a channel accepted after a moment: ids and moments, oldest first.
+
+    Moments are seconds since 1970.
+    """
     async with pool.connection() as connection:
-        cursor = connection.cursor(row_factory=dict_row, binary=True)
-        await cursor.execute(_RUNNING, [channel, since_s, limit], prepare=True)
-        return [_followed(row) for row in await cursor.fetchall()]
+        cursor = connection.cursor(binary=True)
+        await cursor.execute(_ACCEPTED, [channel, since_s, limit], prepare=True)
+        return await cursor.fetchall()
+
+
+async def followed_tasks(pool: AsyncConnectionPool, ids: Sequence[int]) -> list[Followed]:
+    """Those of the tasks that are running, with what it takes to follow them."""
+    async with pool.connection() as connection:
+        cursor = connection.cursor(binary=True)
+        await cursor.execute(_FOLLOWED, [ids], prepare=True)
+        rows = await cursor.fetchall()
+    return [Followed(Task(*row[:-_FOLLOWED_EXTRAS]), *row[-_FOLLOWED_EXTRAS:]) for row in rows]
 
 
 ADVANCE = """
@@ -233,9 +249,3 @@ async def overdue_tasks(pool: AsyncConnectionPool, limit: int) -> list[Task]:
             [limit],
         )
         return await cursor.fetchall()
-
-
-def _followed(row: dict[str, Any]) -> Followed:
-    names = ("accepted_s", "upstream_id", "parent_id", "parent_upstream_id")
-    rest = {name: row.pop(name) for name in names}
-    return Followed(Task(**row), **rest)

@@ -18,7 +18,8 @@ from psycopg import AsyncConnection, errors
 from mjgate.domain.send import Intent, Settlement, Verdict
 from mjgate.errors import RowRefused, StoreDown, StoreFull
 from mjgate.metrics import BATCH_ROWS, BATCH_WAIT
-from mjgate.store.admission import ADMIT, KNOWN, SETTLE, admit_parameters, settle_parameters
+from mjgate.store.admission import COMMIT, KNOWN, commit_parameters
+from mjgate.store.connect import connect
 from mjgate.store.refusals import REFUSALS, first_line
 
 _MOST_ROWS = 512
@@ -51,7 +52,7 @@ class Writer:
         self._give_up = math.inf
 
     async def start(self) -> None:
-        self._connection = await self._connect()
+        await self._open()
         self._task = asyncio.create_task(self._run(), name="writer")
 
     async def stop(self) -> None:
@@ -131,19 +132,11 @@ class Writer:
         settlements = [row.work for row in batch if isinstance(row.work, Settlement)]
         intents = [row.work for row in batch if isinstance(row.work, Intent)]
         BATCH_ROWS.observe(len(batch))
-        admitted = None
-        async with self._live.pipeline():
-            if settlements:
-                await self._live.execute(
-                    SETTLE, settle_parameters(settlements), prepare=True, binary=True
-                )
-            if intents:
-                admitted = await self._live.execute(
-                    ADMIT, admit_parameters(intents), prepare=True, binary=True
-                )
-        verdicts = iter(await admitted.fetchall() if admitted else ())
+        await self._cursor.execute(COMMIT, commit_parameters(settlements, intents), prepare=True)
+        row = await self._cursor.fetchone()
+        verdicts = iter(row[0] or () if row else ())
         return [
-            Verdict(next(verdicts)[0]) if isinstance(row.work, Intent) else None for row in batch
+            Verdict(next(verdicts)) if isinstance(each.work, Intent) else None for each in batch
         ]
 
     async def _reconnect(self, batch: Sequence[_Row]) -> Sequence[_Row]:
@@ -152,7 +145,7 @@ class Writer:
             await asyncio.sleep(_RETRY_S)
             try:
                 await self._live.close()
-                self._connection = await self._connect()
+                await self._open()
                 return await self._unwritten(batch)
             except Exception as error:
                 if time.monotonic() > self._give_up:
@@ -173,10 +166,9 @@ class Writer:
         assert self._connection is not None
         return self._connection
 
-    async def _connect(self) -> AsyncConnection:
-        return await AsyncConnection.connect(
-            self._uri, autocommit=True, connect_timeout=5, application_name="mjgate writer"
-        )
+    async def _open(self) -> None:
+        self._connection = await connect(self._uri, "writer")
+        self._cursor = self._connection.cursor(binary=True)
 
 
 def _finish(batch: Sequence[_Row], verdicts: Sequence[Verdict | None]) -> None:
