@@ -18,6 +18,7 @@ from pydantic import SecretStr
 
 from mjgate.app import create_app
 from mjgate.config import Config
+from mjgate.contract.protocol import Protocol
 from mjgate.domain.channel import ChannelState, Dialect
 from mjgate.domain.token import new_key
 from mjgate.flight import Flight
@@ -162,7 +163,8 @@ async def served(app: Any) -> AsyncIterator[str]:
         listener.bind(("127.0.0.1", 0))
         settings = uvicorn.Config(
             app,
-            http="httptools",
+            http=Protocol,
+            ws="none",
             lifespan="on",
             log_config=None,
             access_log=False,

@@ -11,6 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mjgate.contract.call import Answer
 from mjgate.contract.dispatch import check_answer
+from mjgate.contract.headers import headers
 from mjgate.contract.operation import Operation
 from mjgate.contract.routing import OPERATION
 from mjgate.contract.security import CLIENT
@@ -46,7 +47,13 @@ class Envelope:
         sender = _Sender(send, scope)
         notes = open_notes()
         try:
-            if _is_preflight(scope, sender.headers):
+            await self._answer(scope, receive, sender)
+        finally:
+            self._record(scope, sender, notes, time.perf_counter() - started)
+
+    async def _answer(self, scope: Scope, receive: Receive, sender: "_Sender") -> None:
+        try:
+            if _is_preflight(scope):
                 await _answer_preflight(sender)
             else:
                 await self.app(scope, receive, sender)
@@ -61,7 +68,6 @@ class Envelope:
             await _send_error(
                 scope, sender, Fault("The gateway failed. Give the X-Request-Id to its operator.")
             )
-        self._record(scope, sender, notes, time.perf_counter() - started)
 
     def _record(
         self, scope: Scope, sender: "_Sender", notes: dict[str, Any], seconds: float
@@ -89,7 +95,7 @@ class _Sender:
 
     def __init__(self, send: Send, scope: Scope) -> None:
         self._send = send
-        self.headers = dict(scope["headers"])
+        self.headers = headers(scope)
         self.status = 0
         self.started = False
         given = self.headers.get(b"x-request-id", b"")
@@ -116,21 +122,21 @@ async def _send_error(scope: Scope, sender: _Sender, error: ApiError) -> None:
     await send_answer(sender, answer)
 
 
-def _is_preflight(scope: Scope, headers: dict[bytes, bytes]) -> bool:
+def _is_preflight(scope: Scope) -> bool:
     return (
         scope["method"] == "OPTIONS"
-        and b"origin" in headers
-        and b"access-control-request-method" in headers
+        and b"origin" in headers(scope)
+        and b"access-control-request-method" in headers(scope)
     )
 
 
 async def _answer_preflight(sender: _Sender) -> None:
     """Any origin, any header: a token is the only thing that opens this door."""
     wanted = sender.headers.get(b"access-control-request-headers", b"")
-    headers = [
+    allowed = [
         (b"access-control-allow-methods", b"GET, POST, OPTIONS"),
         (b"access-control-max-age", _CACHED_S),
     ]
     if wanted:
-        headers.append((b"access-control-allow-headers", wanted))
-    await send_bytes(sender, 204, headers, b"")
+        allowed.append((b"access-control-allow-headers", wanted))
+    await send_bytes(sender, 204, allowed, b"")

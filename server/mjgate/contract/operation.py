@@ -122,9 +122,7 @@ def _schemes(place: str, raw: Mapping[str, Any], known: Mapping[str, Any]) -> tu
     names = [name for alternative in raw["security"] for name in alternative]
     unknown = [name for name in names if name not in known]
     if unknown:
-        raise ConfigError(
-            f"{place} wants the security scheme {unknown[0]}: there is none"
-        )
+        raise ConfigError(f"{place} wants the security scheme {unknown[0]}: there is none")
     return tuple(_scheme(place, known[name]) for name in names)
 
 

@@ -18,16 +18,18 @@ MOST_DEPTH = 128
 _LEAST, _MOST = -(2**63), 2**63 - 1
 _MOST_DIGITS = 20
 _MOST_POINTER = 1000
+_MOST_PLACED = 1024 * 1024
+"""Bytes of a body that is searched for the place of what is wrong in it."""
 _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 _LONG_NUMBER = re.compile(rb"[0-9]{19}")
+_STRING_OR_LONG_INTEGER = re.compile(
+    rb"""\"(?:[^"\\]++|\\.)*+"|(?<![0-9.eE+-])(-?[0-9]{19,})(?![0-9.eE])"""
+)
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _UNSPEAKABLE = re.compile("[\0\ud800-\udfff]")
+_CONTAINERS = (dict, list)
 
 _Path = tuple[str | int, ...]
-
-
-class _Huge(Exception):
-    """Raised by the parser at an integer outside 64 bits."""
 
 
 def parse_body(body: bytes) -> Any:
@@ -42,12 +44,12 @@ def parse_body(body: bytes) -> Any:
         value = orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise _malformed(body, error) from None
-    if body.count(b"[") + body.count(b"{") > MOST_DEPTH:
-        _refuse_deep(value)
+    if body.count(b"[") + body.count(b"{") > MOST_DEPTH and _is_deep(value):
+        raise _too_deep()
     if b"\\u0000" in body and _NUL.search(body):
-        raise _refused(value, _has_nul, "must not hold U+0000")
-    if _LONG_NUMBER.search(body):
-        _refuse_huge(body)
+        raise _refused(body, orjson.loads, _has_nul, "must not hold U+0000")
+    if _LONG_NUMBER.search(body) and _has_huge(body):
+        raise _refused(body, _exact, _is_huge, "must be a whole number of at most 64 bits")
     return value
 
 
@@ -57,45 +59,43 @@ def _malformed(body: bytes, error: orjson.JSONDecodeError) -> InvalidRequest:
     except UnicodeDecodeError as wrong:
         return _invalid(f"is not UTF-8: byte {wrong.start} is 0x{body[wrong.start]:02x}")
     said = str(error)
-    if "surrogate" in said and (value := _surrogate_kept(body)) is not None:
-        return _refused(value, _has_surrogate, "must not hold a lone surrogate")
+    if "surrogate" in said and _is_json(body):
+        return _refused(body, json.loads, _has_surrogate, "must not hold a lone surrogate")
     if "depth" in said:
         return _too_deep()
     reason = said.partition(": line ")[0]
     return _invalid(f"is not JSON: {reason} at line {error.lineno}, column {error.colno}")
 
 
-def _surrogate_kept(body: bytes) -> Any:
-    """The body by a parser that lets lone surrogates pass; None if it is wrong otherwise."""
+def _is_json(body: bytes) -> bool:
+    """Whether a parser that lets lone surrogates pass takes it."""
     try:
-        return json.loads(body)
+        json.loads(body)
     except (ValueError, RecursionError):
-        return None
+        return False
+    return True
 
 
-def _refuse_huge(body: bytes) -> None:
-    """Asks a parser that keeps integers exact; orjson makes floats of long ones."""
-    try:
-        json.loads(body, parse_int=_bounded)
-    except _Huge:
-        exact = json.loads(body, parse_int=_integer)
-        raise _refused(exact, _is_huge, "must be a whole number of at most 64 bits") from None
+def _has_huge(body: bytes) -> bool:
+    """Looks at the text: orjson makes floats of long integers."""
+    integers = (found[1] for found in _STRING_OR_LONG_INTEGER.finditer(body))
+    return any(_is_huge(_integer(text)) for text in integers if text)
 
 
-def _bounded(text: str) -> int:
-    value = _integer(text)
-    if _is_huge(value):
-        raise _Huge
-    return value
+def _exact(body: bytes) -> Any:
+    return json.loads(body, parse_int=_integer)
 
 
-def _integer(text: str) -> int:
+def _integer(text: str | bytes) -> int:
     return int(text) if len(text) <= _MOST_DIGITS else 10**_MOST_DIGITS
 
 
-def _refused(value: Any, wrong: Callable[[Any], bool], message: str) -> InvalidRequest:
-    """Names the first place; of a key that stands twice only the last one has a place."""
-    path = next((path for path, leaf in _walk(value) if wrong(leaf)), ())
+def _refused(
+    body: bytes, read: Callable[[bytes], Any], wrong: Callable[[Any], bool], message: str
+) -> InvalidRequest:
+    """Names the first place where it is quickly found; of a repeated key only the last has one."""
+    leaves = _walk(read(body)) if len(body) <= _MOST_PLACED else ()
+    path = next((path for path, leaf in leaves if wrong(leaf)), ())
     return broken([Violation(_speakable(pointer(path)), message)])
 
 
@@ -104,21 +104,20 @@ def _speakable(text: str) -> str:
     return _UNSPEAKABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", text[:_MOST_POINTER])
 
 
-def _refuse_deep(value: Any) -> None:
+def _is_deep(value: Any) -> bool:
     layer = [value]
     for _ in range(MOST_DEPTH):
-        layer = [child for node in layer for child in _children(node)]
-    if layer:
-        raise _too_deep()
+        layer = [
+            child
+            for node in layer
+            for child in (node.values() if type(node) is dict else node)
+            if type(child) in _CONTAINERS
+        ]
+    return bool(layer)
 
 
 def _too_deep() -> InvalidRequest:
     return _invalid(f"is nested deeper than {MOST_DEPTH} levels")
-
-
-def _children(node: Any) -> list[Any]:
-    inner = node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
-    return [child for child in inner if isinstance(child, dict | list)]
 
 
 def _walk(value: Any) -> Iterator[tuple[_Path, Any]]:
@@ -126,7 +125,7 @@ def _walk(value: Any) -> Iterator[tuple[_Path, Any]]:
     layers: list[Iterator[tuple[_Path, Any]]] = [iter([((), value)])]
     while layers:
         for path, node in layers[-1]:
-            if isinstance(node, dict | list):
+            if isinstance(node, _CONTAINERS):
                 layers.append(_inside(path, node))
                 break
             yield path, node

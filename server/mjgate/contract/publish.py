@@ -1,6 +1,7 @@
 """Publishes the contract: as it is, as JSON, and as pages that need no network."""
 
 import hashlib
+import html
 import mimetypes
 from collections.abc import Mapping
 from pathlib import Path
@@ -37,7 +38,7 @@ class Page:
 
     def __init__(self, body: bytes, media_type: str) -> None:
         etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
-        self._body = body
+        self.body = body
         self._headers = [
             (b"content-type", media_type.encode()),
             (b"etag", etag.encode()),
@@ -49,7 +50,7 @@ class Page:
         if any(name == b"if-none-match" and self._has(v) for name, v in scope["headers"]):
             await send_bytes(send, 304, self._headers, b"")
             return
-        await send_bytes(send, 200, self._headers, self._body)
+        await send_bytes(send, 200, self._headers, self.body)
 
     def _has(self, known: bytes) -> bool:
         return self._etag in known or known.strip() == b"*"
@@ -57,12 +58,12 @@ class Page:
 
 def contract_pages(document: Document) -> Mapping[str, ASGIApp]:
     """Paths to pages: the contract as YAML and JSON, and its reference."""
-    html = _PAGE.format(title=document.spec["info"]["title"]).encode()
+    page = _PAGE.format(title=html.escape(document.spec["info"]["title"])).encode()
     pages: dict[str, ASGIApp] = {
         "/openapi.yaml": Page(document.source, "application/yaml"),
         "/openapi.json": Page(document.json(), "application/json"),
-        "/docs": Page(html, "text/html; charset=utf-8"),
-        "/docs/": Page(html, "text/html; charset=utf-8"),
+        "/docs": Page(page, "text/html; charset=utf-8"),
+        "/docs/": Page(page, "text/html; charset=utf-8"),
     }
     folder = Path(str(swagger_ui_bundle.swagger_ui_path))
     for name in _FILES:

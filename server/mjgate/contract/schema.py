@@ -4,7 +4,7 @@ Connexion reads OpenAPI 3.0 schemas as JSON Schema Draft 4 with `nullable`; so d
 the two libraries disagree the value is refused.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
@@ -50,7 +50,7 @@ class Schema:
     def violations(self, value: Any) -> list[Violation]:
         """What is wrong with a value that was not accepted; never empty."""
         errors = self._words.iter_errors(value)
-        worded = (violation for error in errors for violation in self._worded(error))
+        worded = _once(violation for error in errors for violation in self._worded(error))
         return list(islice(worded, _MOST_VIOLATIONS)) or [self._bare(value)]
 
     def _bare(self, value: Any) -> Violation:
@@ -127,12 +127,26 @@ def _denull(node: Any) -> Any:
         return [_denull(item) for item in node]
     if not isinstance(node, dict):
         return node
-    plain = {key: _denull(value) for key, value in node.items() if key != "nullable"}
+    plain = {key: _denull(value) for key, value in node.items() if not _is_flag(key, value)}
     if node.get("nullable") is True and isinstance(plain.get("type"), str):
         plain["type"] = [plain["type"], "null"]
         if "enum" in plain and None not in plain["enum"]:
             plain["enum"] = [*plain["enum"], None]
     return plain
+
+
+def _is_flag(key: str, value: Any) -> bool:
+    """A property may be called `nullable` too."""
+    return key == "nullable" and isinstance(value, bool)
+
+
+def _once(violations: Iterable[Violation]) -> Iterator[Violation]:
+    """Without repetition: each missing field is told with all others that are missing."""
+    seen: set[Violation] = set()
+    for violation in violations:
+        if violation not in seen:
+            seen.add(violation)
+            yield violation
 
 
 def _simple(error: Any) -> Iterator[Violation]:

@@ -7,6 +7,7 @@ from connexion.spec import Specification
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mjgate.contract.call import Authenticate
+from mjgate.contract.headers import headers
 from mjgate.contract.operation import Operation, Scheme
 from mjgate.contract.routing import OPERATION
 from mjgate.errors import Unauthorized
@@ -55,9 +56,6 @@ class Security(SecurityMiddleware):
 
 def _key(scope: Scope, scheme: Scheme) -> str:
     """What stands in the scheme's header after its prefix; blank for nothing."""
-    for name, value in scope["headers"]:
-        if name == scheme.header:
-            text: str = value.decode("latin-1").strip()
-            size = len(scheme.prefix)
-            return text[size:].strip() if text[:size].lower() == scheme.prefix else ""
-    return ""
+    text = headers(scope).get(scheme.header, b"").decode("latin-1").strip()
+    size = len(scheme.prefix)
+    return text[size:].strip() if text[:size].lower() == scheme.prefix else ""

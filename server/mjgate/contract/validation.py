@@ -10,6 +10,7 @@ from connexion.spec import Specification
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mjgate.contract.call import Call
+from mjgate.contract.headers import headers
 from mjgate.contract.operation import JSON, Operation
 from mjgate.contract.parse import parse_body
 from mjgate.contract.routing import OPERATION
@@ -67,7 +68,7 @@ def _check_parameters(operation: Operation, given: Mapping[str, str]) -> None:
 
 
 def _check_media_type(scope: Scope) -> None:
-    given = _header(scope, b"content-type")
+    given = headers(scope).get(b"content-type", b"")
     if given == b"application/json":
         return
     text = given.decode("latin-1")
@@ -97,7 +98,7 @@ async def _read(scope: Scope, receive: Receive, most: int) -> bytes:
 
 
 def _declared(scope: Scope) -> int:
-    return int(_header(scope, b"content-length") or 0)
+    return int(headers(scope).get(b"content-length", 0))
 
 
 async def _too_large(scope: Scope, receive: Receive | None, most: int) -> TooLarge:
@@ -107,7 +108,7 @@ async def _too_large(scope: Scope, receive: Receive | None, most: int) -> TooLar
     the next bytes on it would be taken for the body.
     """
     text = f"The body is larger than {most} bytes."
-    if _header(scope, b"expect").lower() == b"100-continue" and _declared(scope) > most:
+    if headers(scope).get(b"expect", b"").lower() == b"100-continue" and _declared(scope) > most:
         return TooLarge(text, headers={"Connection": "close"})
     if receive is not None:
         await _drain(receive, most * _DRAINED_BODIES)
@@ -129,7 +130,3 @@ async def _next(receive: Receive) -> Mapping[str, Any]:
     if message["type"] == "http.disconnect":
         raise ClientGone
     return message
-
-
-def _header(scope: Scope, name: bytes) -> bytes:
-    return next((value for given, value in scope["headers"] if given == name), b"")

@@ -50,7 +50,7 @@ class Follower:
         now_ms = self._gate.clock()
         if now_ms >= self._meet_ms:
             self._meet_ms = now_ms + _MEET_EVERY_MS
-            await self._meet()
+            await self._meet(now_ms)
         due = [self._known[task] for task in self._most_overdue(now_ms)]
         channel = (await self._gate.store.catalog()).channels.get(self._channel)
         if due and channel is not None:
@@ -64,7 +64,7 @@ class Follower:
         overdue = ((when, task) for task, when in self._due_ms.items() if when <= now_ms)
         return [task for _, task in heapq.nsmallest(MOST_IDS, overdue)]
 
-    async def _meet(self) -> None:
+    async def _meet(self, now_ms: int) -> None:
         """Takes in tasks accepted since the last look, and a little before: commits overlap."""
         pool, since_s = self._gate.store.pool, max(0.0, self._since_s - _OVERLAP_S)
         accepted = await accepted_since(pool, self._channel, since_s, _MOST_MET)
@@ -73,7 +73,9 @@ class Follower:
             self._since_s = accepted[-1][1]
             for followed in await followed_tasks(pool, new):
                 self._known[followed.task.id] = followed
-                self._due_ms[followed.task.id] = 0.0
+                # The database's clock may be ahead of ours.
+                accepted_ms = min(followed.accepted_s * 1000, now_ms)
+                self._due_ms[followed.task.id] = accepted_ms + _QUICKEST_S * 1000
 
     async def _look(self, channel: Channel, due: list[Followed]) -> None:
         try:
