@@ -145,9 +145,7 @@ class Gateway:
 @asynccontextmanager
 async def running_gateway(uri: str, **settings: Any) -> AsyncIterator[Gateway]:
     """A gateway with one token, `client`, on a database that has the schema."""
-    config = Config(
-        database_url=SecretStr(uri), secret_key=SecretStr(SECRET_KEY), **settings
-    )
+    config = Config(database_url=SecretStr(uri), secret_key=SecretStr(SECRET_KEY), **settings)
     flight = Flight()
     app = create_app(config, uri, Cipher(SECRET_KEY), flight)
     async with served(app) as address, aiohttp.ClientSession() as session:

@@ -25,6 +25,7 @@ _WATCH_S = 30.0
 _CYCLE_S = 1.0
 _STALLED_S = 60
 _POLL_S = 1.0
+_MOST_AT_ONCE = 100
 
 Work = Callable[..., Coroutine[Any, Any, None]]
 
@@ -34,8 +35,9 @@ logging.getLogger("procrastinate").setLevel(logging.WARNING)
 class Jobs:
     """The worker of one process and what it can be asked to do."""
 
-    def __init__(self, uri: str, gate: Gate) -> None:
+    def __init__(self, uri: str, gate: Gate, watch_s: float = _WATCH_S) -> None:
         self._uri = uri
+        self._watch_s = watch_s
         self._gate = gate
         self._stopping = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -86,7 +88,7 @@ class Jobs:
             await follow.defer_async(channel=channel)
 
     async def _follow(self, channel: int) -> None:
-        """Follows a channel for half a minute, then hands over to the next job of its chain."""
+        """Follows a channel for a while, then hands over to the next job of its chain."""
         if channel in self._following:
             return
         self._following.add(channel)
@@ -101,7 +103,7 @@ class Jobs:
 
     async def _watch(self, channel: int) -> None:
         follower = Follower(self._gate, channel)
-        end = time.monotonic() + _WATCH_S
+        end = time.monotonic() + self._watch_s
         while time.monotonic() < end and not self._stopping.is_set():
             started = time.monotonic()
             due = await follower.look()
@@ -128,7 +130,7 @@ class Jobs:
         while not self._stopping.is_set():
             try:
                 await self._app.run_worker_async(
-                    concurrency=8,
+                    concurrency=_MOST_AT_ONCE,
                     install_signal_handlers=False,
                     fetch_job_polling_interval=_POLL_S,
                     delete_jobs="always",

@@ -1,20 +1,25 @@
 """Runs the gateway: the database it owns, and one server that drains."""
 
-import contextlib
+import gc
+import os
 import signal
 import socket
+import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from types import FrameType
 from typing import Any
 
+import psycopg
 import uvicorn
+from psycopg.conninfo import conninfo_to_dict
 
 from mjgate import log
 from mjgate.app import create_app
 from mjgate.config import Config
+from mjgate.contract.protocol import Protocol
 from mjgate.errors import ConfigError
 from mjgate.flight import Flight
 from mjgate.store.cipher import Cipher, secret_keys
@@ -22,7 +27,9 @@ from mjgate.store.embedded import Embedded
 from mjgate.store.schema import migrate
 
 _CONNECTIONS_S = 1
+_COLLECT_AFTER = 20_000
 _CUT_S = 1.0
+_BACKLOG = 2048
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +54,7 @@ def open_base(config: Config, *, keep: bool = False) -> Iterator[Base]:
         ConfigError: it cannot be reached or started, or a setting is wrong.
     """
     if config.database_url is not None:
-        base = _base(config.database_url.get_secret_value(), config)
+        base = _base(_checked(config.database_url.get_secret_value()), config)
         migrate(base.uri)
         yield base
         return
@@ -62,11 +69,52 @@ def open_base(config: Config, *, keep: bool = False) -> Iterator[Base]:
         embedded.stop()
 
 
+def _checked(uri: str) -> str:
+    """libpq names the fault of an address by quoting it, password and all; we do not."""
+    try:
+        conninfo_to_dict(uri)
+    except psycopg.ProgrammingError:
+        raise ConfigError(
+            "DATABASE_URL is no address such as postgresql://user:password@host:5432/name; "
+            "special characters of a password are written as %XX"
+        ) from None
+    return uri
+
+
 def _base(uri: str, config: Config) -> Base:
-    data_dir = config.data_dir if config.embedded else None
+    data_dir = config.data_dir.expanduser() if config.embedded else None
     base = Base(uri, secret_keys(config.secret_key, data_dir))
     Cipher(base.keys)
     return base
+
+
+class Signals:
+    """The stop signals of this process, counted from its start to its end.
+
+    They cut neither the start nor the cleaning up short: a database that is half made or half
+    stopped would outlive us.
+    """
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def __enter__(self) -> "Signals":
+        for each in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(each, self._heard)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stays: what is left to do is to end."""
+
+    def _heard(self, _signal: int, _frame: FrameType | None) -> None:
+        self.count += 1
+
+
+def _settle_memory() -> None:
+    """Spares the collector what stays for good; a submit leaves few cycles behind it."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_COLLECT_AFTER, 20, 50)
 
 
 class GateServer(uvicorn.Server):
@@ -78,35 +126,35 @@ class GateServer(uvicorn.Server):
     def __init__(
         self,
         config: uvicorn.Config,
-        settings: Config,
-        base: Base,
-        ready: Callable[[], None] | None = None,
+        flight: Flight,
+        drain_s: float,
+        signals: Signals,
+        ready: Callable[[], None],
     ) -> None:
         super().__init__(config)
-        self._settings = settings
-        self._base = base
+        self._flight = flight
+        self._drain_s = drain_s
+        self._signals = signals
         self._ready = ready
-        self._flight = Flight()
         self._deadline = 0.0
-
-    def run(self, sockets: Any = None) -> None:
-        log.configure()
-        base = self._base
-        self.config.app = create_app(self._settings, base.uri, base.cipher, self._flight)
-        super().run(sockets)
 
     async def startup(self, sockets: Any = None) -> None:
         await super().startup(sockets)
-        if self._ready and self.started:
+        _settle_memory()
+        if self._signals.count:
+            self._drain()
+        else:
             self._ready()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        self._captured_signals.append(sig)
         if self._flight.draining:
             self.should_exit = True
         else:
-            self._flight.draining = True
-            self._deadline = time.monotonic() + self._settings.drain_timeout
+            self._drain()
+
+    def _drain(self) -> None:
+        self._flight.draining = True
+        self._deadline = time.monotonic() + self._drain_s
 
     async def on_tick(self, counter: int) -> bool:
         if self._flight.draining and not self.should_exit:
@@ -129,6 +177,7 @@ def listen(host: str, port: int) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
+        listener.listen(_BACKLOG)
     except (OSError, OverflowError) as error:
         listener.close()
         raise ConfigError(
@@ -139,13 +188,24 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def run_server(
-    config: Config, base: Base, listener: socket.socket, ready: Callable[[], None]
+    config: Config,
+    base: Base,
+    listener: socket.socket,
+    signals: Signals,
+    ready: Callable[[], None],
 ) -> None:
-    """Serves on a socket until a signal, then finishes what it has begun."""
+    """Serves on a socket until a signal, then finishes what it has begun.
+
+    Raises:
+        ConfigError: it did not start.
+    """
+    log.configure()
+    flight = Flight()
     settings = uvicorn.Config(
-        app="",
+        create_app(config, base.uri, base.cipher, flight),
         loop="uvloop",
-        http="httptools",
+        http=Protocol,
+        ws="none",
         lifespan="on",
         log_config=None,
         access_log=False,
@@ -154,22 +214,19 @@ def run_server(
         date_header=False,
         timeout_graceful_shutdown=_CONNECTIONS_S,
     )
-    with survived_signals():
-        GateServer(settings, config, base, ready).run([listener])
-
-
-@contextmanager
-def survived_signals() -> Iterator[None]:
-    """uvicorn raises its signals again when it is done; the database is still to be stopped."""
-    caught = (signal.SIGTERM, signal.SIGINT)
-    before = [signal.signal(each, _ignore) for each in caught]
+    server = GateServer(settings, flight, config.drain_timeout, signals, ready)
     try:
-        with contextlib.suppress(KeyboardInterrupt):
-            yield
-    finally:
-        for each, handler in zip(caught, before, strict=True):
-            signal.signal(each, handler)
+        server.run([listener])
+    except SystemExit:
+        raise ConfigError("the gateway did not start; the lines above say why") from None
 
 
-def _ignore(_signal: int, _frame: FrameType | None) -> None:
-    return None
+def follow_parent(pipe: int) -> None:
+    """Ends this process, as a signal would, once nobody holds the other end of a pipe."""
+
+    def wait() -> None:
+        with suppress(OSError):
+            os.read(pipe, 1)  # nobody writes: it returns at the end
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=wait, name="parent", daemon=True).start()

@@ -7,66 +7,74 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from types import FrameType
 
-from mjgate.serve import Base, survived_signals
+from mjgate.serve import Base, Signals
 
 _LOOK_EVERY_S = 0.2
 _RESTART_S = 1.0
 
 
-def run_workers(base: Base, descriptor: int, count: int, ready: Callable[[], None]) -> None:
+def run_workers(
+    base: Base, descriptor: int, count: int, signals: Signals, ready: Callable[[], None]
+) -> None:
     """Starts `count` workers on a listening socket and restarts one that dies.
 
-    They share this process's database, and a folder in which each counts for itself.
+    They share this process's database, a pipe whose end tells them that it died, and a folder
+    in which each counts for itself.
     """
+    reading, writing = os.pipe()
     with tempfile.TemporaryDirectory(prefix="mjgate-metrics-") as folder:
-        workers = Workers(_command(descriptor), _environment(base, folder))
-        with survived_signals():
-            workers.run(descriptor, count, ready)
+        workers = Workers(descriptor, reading, _environment(base, folder))
+        try:
+            workers.run(count, signals, ready)
+        finally:
+            os.close(reading)
+            os.close(writing)
 
 
 class Workers:
     """The processes and what became of them."""
 
-    def __init__(self, command: list[str], environment: dict[str, str]) -> None:
-        self._command = command
+    def __init__(self, descriptor: int, pipe: int, environment: dict[str, str]) -> None:
+        self._inherited = (descriptor, pipe)
         self._environment = environment
         self._processes: list[subprocess.Popen[bytes]] = []
-        self._stopping = False
 
-    def run(self, descriptor: int, count: int, ready: Callable[[], None]) -> None:
-        for each in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(each, self._stop)
-        self._processes = [self._start(descriptor) for _ in range(count)]
+    def run(self, count: int, signals: Signals, ready: Callable[[], None]) -> None:
+        self._processes = [self._start() for _ in range(count)]
         ready()
-        while not self._stopping:
+        passed_on = 0
+        while not passed_on or self._alive():
             time.sleep(_LOOK_EVERY_S)
-            for place, process in enumerate(self._processes):
-                if process.poll() is not None and not self._stopping:
-                    time.sleep(_RESTART_S)
-                    self._processes[place] = self._start(descriptor)
-        self._pass_on()
-        for process in self._processes:
-            process.wait()
+            if signals.count > passed_on:
+                passed_on = signals.count
+                self._pass_on()
+            elif not passed_on:
+                self._restart()
 
-    def _start(self, descriptor: int) -> subprocess.Popen[bytes]:
+    def _alive(self) -> bool:
+        return any(process.poll() is None for process in self._processes)
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        """In a process group of its own: of a Ctrl-C it hears from us, once."""
+        descriptor, pipe = self._inherited
+        command = [sys.executable, "-m", "mjgate", "worker-process"]
         return subprocess.Popen(  # noqa: S603
-            self._command, env=self._environment, pass_fds=[descriptor]
+            [*command, "--socket", str(descriptor), "--parent-pipe", str(pipe)],
+            env=self._environment,
+            pass_fds=self._inherited,
+            process_group=0,
         )
 
-    def _stop(self, _signal: int, _frame: FrameType | None) -> None:
-        if self._stopping:
-            self._pass_on()
-        self._stopping = True
+    def _restart(self) -> None:
+        for place, process in enumerate(self._processes):
+            if process.poll() is not None:
+                time.sleep(_RESTART_S)
+                self._processes[place] = self._start()
 
     def _pass_on(self) -> None:
         for process in self._processes:
             process.send_signal(signal.SIGTERM)
-
-
-def _command(descriptor: int) -> list[str]:
-    return [sys.executable, "-m", "mjgate", "worker-process", "--socket", str(descriptor)]
 
 
 def _environment(base: Base, folder: str) -> dict[str, str]:

@@ -25,8 +25,8 @@ JSON = "application/json"
 
 # The default run draws the same values each time; a raised one draws new ones.
 fuzz = settings(
-    max_examples=int(os.environ.get("MJGATE_FUZZ_EXAMPLES", "20")),
-    derandomize="MJGATE_FUZZ_EXAMPLES" not in os.environ,
+    max_examples=int(os.environ.get("FUZZ_EXAMPLES", "20")),
+    derandomize="FUZZ_EXAMPLES" not in os.environ,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )

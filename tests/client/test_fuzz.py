@@ -9,9 +9,9 @@ import httpx
 import pytest
 from hypothesis import example, given
 from hypothesis.strategies import DataObject, data, text
+
 from mjgate_client import AuthenticatedClient, models
 from mjgate_client.api.tasks import fetch_task
-
 from tests.client import samples
 from tests.client.samples import Operation, Reply, canonical, fuzz
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import httpx
 import pytest
-from mjgate_client.models import TaskStatus
 
+from mjgate_client.models import TaskStatus
 from tests.client.conftest import Package
 from tests.client.server import Answer, Server, serving
 

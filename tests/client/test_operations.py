@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from mjgate_client import models
 
+from mjgate_client import models
 from openapi import generate
 from tests.client import samples
 from tests.client.samples import Operation

@@ -1,6 +1,5 @@
 """A picture from submit to success, and its changes."""
 
-
 from tests.harness import Gateway
 
 

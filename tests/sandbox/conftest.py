@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+
 from mjgate.sandbox import Settings, running_sandbox
 
 PATIENCE = 30.0

@@ -10,9 +10,7 @@ from itertools import pairwise
 from pathlib import Path
 
 HOME = Path(
-    os.environ.get(
-        "MJGATE_RECORDINGS", Path(__file__).resolve().parents[3] / "shared" / "recordings"
-    )
+    os.environ.get("RECORDINGS", Path(__file__).resolve().parents[3] / "shared" / "recordings")
 )
 LONG_PROMPT = json.dumps({"prompt": "x" * 20_000})
 

@@ -5,8 +5,8 @@ import socket
 from typing import Any
 
 import pytest
-from mjgate.sandbox.faults import ANSWERS, LIVES, STATUSES, SUBMIT, UnknownFaultError, words
 
+from mjgate.sandbox.faults import ANSWERS, LIVES, STATUSES, SUBMIT, UnknownFaultError, words
 from tests.sandbox.conftest import Caller, Start
 
 DIALECTS = ("novicezk", "buttons", "new-api")

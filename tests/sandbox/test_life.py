@@ -1,6 +1,7 @@
 """Scripts of tasks, healthy and not."""
 
 import pytest
+
 from mjgate.sandbox import life
 from mjgate.sandbox.faults import LIVES, SUBMIT, Word, shaped
 

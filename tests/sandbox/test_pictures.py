@@ -3,8 +3,9 @@
 import io
 
 import pytest
-from mjgate.sandbox.pictures import Picture, draw, read, sheet
 from PIL import Image, ImageChops, ImageStat
+
+from mjgate.sandbox.pictures import Picture, draw, read, sheet
 
 SHEET = sheet("a red fox in snow --ar 16:9", "1")
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
-from mjgate.sandbox import DialectName, Settings, running_sandbox
 
+from mjgate.sandbox import DialectName, Settings, running_sandbox
 from tests.sandbox.conftest import Answer, Caller, awaited
 from tests.sandbox.recordings import Call, Exchange, Reply, read
 

@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from mjgate.sandbox import Settings, create_sandbox, running_sandbox, serve_sandbox
 
+from mjgate.sandbox import Settings, create_sandbox, running_sandbox, serve_sandbox
 from tests.sandbox.conftest import Caller, Start
 
 SERVER = Path(__file__).resolve().parents[2] / "server"

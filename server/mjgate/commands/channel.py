@@ -11,7 +11,14 @@ from urllib.parse import urlsplit
 import click
 from psycopg_pool import AsyncConnectionPool
 
-from mjgate.commands.frame import given, json_option, print_json, print_table, with_data
+from mjgate.commands.frame import (
+    given,
+    json_option,
+    print_json,
+    print_table,
+    read_text,
+    with_data,
+)
 from mjgate.domain.action import DOCUMENTED_MODEL
 from mjgate.domain.channel import Channel, ChannelState, Dialect
 from mjgate.errors import CommandError, SendError
@@ -58,7 +65,9 @@ def _settings(command: Any) -> Any:
         click.option("--weight", type=click.IntRange(0, 10**6), help="Share of its priority."),
         click.option("--priority", type=click.IntRange(-(10**6), 10**6), help="Highest first."),
         click.option("--dialect", type=click.Choice([d.value for d in Dialect])),
-        click.option("--key-file", type=click.File(), help="A file with the key; - is stdin."),
+        click.option(
+            "--key-file", type=click.File(encoding="utf-8"), help="A file with the key; - is stdin."
+        ),
         click.option("--key", help="The upstream's key (better: --key-file)."),
     ):
         command = option(command)
@@ -67,7 +76,7 @@ def _settings(command: Any) -> Any:
 
 @click.group()
 def channel() -> None:
-    """Add, change, test and remove the upstreams that pictures come from."""
+    """Add, change, test and remove upstreams."""
 
 
 @channel.command()
@@ -78,7 +87,7 @@ def channel() -> None:
 def add(
     name: str, url: str, key: str | None, key_file: TextIO | None, as_json: bool, **options: Any
 ) -> None:
-    """Add a midjourney-proxy or another new-api, and ask it which dialect it speaks."""
+    """Add a midjourney-proxy or another new-api. It is asked which dialect it speaks."""
     _check_name(name)
     settings = {
         "base_url": _address(url),
@@ -182,13 +191,13 @@ def remove(name: str, force: bool, as_json: bool) -> None:
 @click.argument("name")
 @json_option
 def test(name: str, as_json: bool) -> None:
-    """Ask an upstream whether it answers, takes the key, and how it speaks. Draws nothing."""
+    """Ask an upstream how it answers. Says whether it takes the key; draws nothing."""
 
     async def work(pool: AsyncConnectionPool, cipher: Cipher) -> Finding:
         return await _test(pool, await _one(pool, cipher, name))
 
     finding = with_data(work)
-    _report(finding, as_json, f"{name!r} answers.")
+    _report(finding, as_json)
     if finding.problem:
         raise SystemExit(1)
 
@@ -234,14 +243,15 @@ async def _ask(transport: Transport, channel: Channel) -> tuple[Dialect | None, 
     return spoken, None
 
 
-def _report(finding: Finding, as_json: bool, good: str) -> None:
+def _report(finding: Finding, as_json: bool, done: str = "") -> None:
     if as_json:
         print_json(finding.shown())
     elif finding.problem:
-        click.echo(f"{finding.name!r}: {finding.problem}.", err=True)
+        click.echo(done, nl=bool(done))
+        click.echo(f"mjgate: {finding.name!r}: {finding.problem}.", err=True)
     else:
         spoken = finding.dialect or "an unnamed dialect"
-        click.echo(f"{good} It speaks {spoken} and answers in {finding.ms} ms.")
+        click.echo(f"{done} It speaks {spoken} and answers in {finding.ms} ms.".strip())
 
 
 def _done(as_json: bool, name: str, what: str, text: str) -> None:
@@ -288,10 +298,11 @@ def _address(url: str) -> str:
 def _key(key: str | None, key_file: TextIO | None) -> str | None:
     if key is not None and key_file is not None:
         raise CommandError("--key and --key-file are one too many")
-    text = key if key_file is None else key_file.read()
-    if text is None:
+    if key_file is not None:
+        key = read_text(key_file) or ""
+    if key is None:
         return None
-    text = text.strip()
+    text = key.strip()
     if not text.isascii() or not text.isprintable() or not text:
         raise CommandError("the key is empty or has characters that no header can carry")
     return text

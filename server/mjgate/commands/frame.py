@@ -4,7 +4,7 @@ import asyncio
 import sys
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import Any, TextIO, TypeVar
 
 import click
 import orjson
@@ -19,6 +19,7 @@ from mjgate.store.cipher import Cipher
 from mjgate.store.database import open_pool
 
 T = TypeVar("T")
+NEWLINE = "\n"
 Work = Callable[[AsyncConnectionPool, Cipher], Awaitable[T]]
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
@@ -26,6 +27,12 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, 
 
 class Frame(click.Group):
     """A group whose commands fail with one line and an exit code: 1 asked wrong, 2 set wrong."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        for word in args:
+            if not is_text(word):
+                raise click.UsageError(f"{word!r} is not UTF-8")
+        return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -36,6 +43,8 @@ class Frame(click.Group):
             _fail(str(error), 1)
         except psycopg.OperationalError as error:
             _fail(f"the database went away: {' '.join(str(error).split())}", 1)
+        except psycopg.Error as error:
+            _fail(f"the database refuses: {str(error).partition(NEWLINE)[0]}", 1)
 
 
 def with_data(work: Work[T]) -> T:
@@ -59,6 +68,19 @@ def print_table(headers: Sequence[str], rows: Sequence[Sequence[Any]], empty: st
         click.echo(tabulate(rows, headers=headers, tablefmt="simple", disable_numparse=True))
     else:
         click.echo(empty)
+
+
+def is_text(word: str) -> bool:
+    """Whether it can be stored: bytes that were not UTF-8 arrive as lone surrogates."""
+    return not any("\ud800" <= sign <= "\udfff" for sign in word)
+
+
+def read_text(file: TextIO) -> str | None:
+    """All of a file; None where it is not UTF-8."""
+    try:
+        return file.read()
+    except UnicodeDecodeError:
+        return None
 
 
 def given(settings: Mapping[str, Any]) -> dict[str, Any]:

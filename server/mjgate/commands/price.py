@@ -8,7 +8,15 @@ from typing import Any, TextIO
 import click
 from psycopg_pool import AsyncConnectionPool
 
-from mjgate.commands.frame import asked_wrong, json_option, print_json, print_table, with_data
+from mjgate.commands.frame import (
+    asked_wrong,
+    is_text,
+    json_option,
+    print_json,
+    print_table,
+    read_text,
+    with_data,
+)
 from mjgate.domain.money import dollars
 from mjgate.domain.price import PriceTable, parse_prices
 from mjgate.errors import CommandError
@@ -34,10 +42,10 @@ def show(as_json: bool) -> None:
 
 
 @price.command(name="set")
-@click.argument("file", type=click.File())
+@click.argument("file", type=click.File(encoding="utf-8"))
 @json_option
 def set_(file: TextIO, as_json: bool) -> None:
-    """Put a whole new table in force: a JSON file of names to dollars; - is stdin."""
+    """Put a whole new table in force. FILE is JSON, names to dollars; - is stdin."""
     prices = _read(file)
 
     async def work(pool: AsyncConnectionPool, _cipher: Cipher) -> tuple[PriceTable, int]:
@@ -69,10 +77,15 @@ def quote(name: str, as_json: bool) -> None:
 
 
 def _read(file: TextIO) -> dict[str, int]:
+    text = read_text(file)
+    if text is None:
+        raise CommandError(f"{file.name} is not JSON: it is not UTF-8")
     try:
-        table = json.load(file, parse_float=Decimal, object_pairs_hook=_unique)
-    except json.JSONDecodeError as error:
+        table = json.loads(text, parse_float=Decimal, object_pairs_hook=_unique)
+    except ValueError as error:
         raise CommandError(f"{file.name} is not JSON: {error}") from None
+    except RecursionError:
+        raise CommandError(f"{file.name} is not JSON: it is nested too deep") from None
     with asked_wrong():
         return parse_prices(table)
 
@@ -82,6 +95,9 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     double = next((name for name in names if names.count(name) > 1), None)
     if double is not None:
         raise CommandError(f"{double!r} stands twice in the table")
+    untold = next((name for name in names if not is_text(name)), None)
+    if untold is not None:
+        raise CommandError(f"{untold!r} is no text")
     return dict(pairs)
 
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import cast
 
 import click
@@ -18,8 +19,8 @@ from mjgate.domain.channel import ChannelState, Dialect
 from mjgate.domain.token import new_key
 from mjgate.errors import CommandError, ConfigError
 from mjgate.sandbox import DIALECTS, DialectName, Settings, serve_sandbox
-from mjgate.serve import Base, listen, open_base, run_server
-from mjgate.store.channels import add_channel, set_channel
+from mjgate.serve import Base, Signals, follow_parent, listen, open_base, run_server
+from mjgate.store.channels import add_channel, list_channels, set_channel
 from mjgate.store.cipher import Cipher
 from mjgate.store.tokens import add_token, renew_token
 from mjgate.workers import run_workers
@@ -36,24 +37,32 @@ _NAME = "sandbox"
 def serve(host: str, port: int, workers: int, sandbox: bool, sandbox_port: int | None) -> None:
     """Run the gateway, its background work and its database."""
     config = read_config()
-    with listen(host, port) as listener, open_base(config, keep=True) as base:
+    with Signals() as signals, listen(host, port) as listener, open_base(config, keep=True) as base:
+        on_pool(base, list_channels)  # a secret key that does not open theirs is named at start
+        run = partial(_serve, config, base, listener, signals, workers)
         address = _address(listener)
         if not sandbox:
-            _serve(config, base, listener, workers, lambda: _say_ready(address))
+            run(lambda: _say_ready(address))
             return
         taken = listener.getsockname()[1]
         with _sandbox(taken + 1 if sandbox_port is None else sandbox_port) as beside:
             key = on_pool(base, lambda pool, cipher: _welcome(pool, cipher, beside))
-            _serve(config, base, listener, workers, lambda: _say_welcome(address, key))
+            run(lambda: _say_welcome(address, key))
 
 
 @click.command(hidden=True)
 @click.option("--socket", "descriptor", type=int, required=True)
-def worker_process(descriptor: int) -> None:
+@click.option("--parent-pipe", type=int, required=True)
+def worker_process(descriptor: int, parent_pipe: int) -> None:
     """One of several workers; started by `serve` with its listening socket."""
     config = read_config()
-    with socket.socket(fileno=descriptor) as listener, open_base(config) as base:
-        run_server(config, base, listener, lambda: None)
+    follow_parent(parent_pipe)
+    with (
+        Signals() as signals,
+        socket.socket(fileno=descriptor) as listener,
+        open_base(config) as base,
+    ):
+        run_server(config, base, listener, signals, lambda: None)
 
 
 @click.command()
@@ -71,16 +80,23 @@ def sandbox(
     try:
         serve_sandbox(settings, host, port, ready=_say_sandbox, parent_pipe=parent_pipe)
     except OSError as error:
-        raise ConfigError(f"{host}:{port} cannot be bound: {error.strerror}") from None
+        raise ConfigError(
+            f"{host}:{port} cannot be bound ({error.strerror}); take another --host or --port"
+        ) from None
 
 
 def _serve(
-    config: Config, base: Base, listener: socket.socket, workers: int, ready: Callable[[], None]
+    config: Config,
+    base: Base,
+    listener: socket.socket,
+    signals: Signals,
+    workers: int,
+    ready: Callable[[], None],
 ) -> None:
     if workers == 1:
-        run_server(config, base, listener, ready)
+        run_server(config, base, listener, signals, ready)
     else:
-        run_workers(base, listener.fileno(), workers, ready)
+        run_workers(base, listener.fileno(), workers, signals, ready)
 
 
 def _address(listener: socket.socket) -> str:
@@ -90,7 +106,10 @@ def _address(listener: socket.socket) -> str:
 
 @contextmanager
 def _sandbox(port: int) -> Iterator[str]:
-    """A sandbox that lives as long as this process, however this one ends."""
+    """A sandbox that lives as long as this process, however this one ends.
+
+    In a process group of its own: a Ctrl-C must not end it before what is in flight.
+    """
     reading, writing = os.pipe()
     command = [sys.executable, "-m", "mjgate", "sandbox", "--port", str(port)]
     process = subprocess.Popen(  # noqa: S603
@@ -98,6 +117,7 @@ def _sandbox(port: int) -> Iterator[str]:
         pass_fds=[reading],
         stdout=subprocess.PIPE,
         text=True,
+        process_group=0,
     )
     os.close(reading)
     try:

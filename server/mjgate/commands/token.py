@@ -39,7 +39,7 @@ def create(label: str, budget: str | None, as_json: bool) -> None:
 @token.command(name="list")
 @json_option
 def list_(as_json: bool) -> None:
-    """List tokens, what they have spent and what is held for running tasks."""
+    """List tokens, what they have spent and what they hold."""
     accounts = with_data(lambda pool, _cipher: list_tokens(pool))
     if as_json:
         print_json([_shown(account) for account in accounts])

@@ -1,8 +1,10 @@
 """Another new-api as the upstream (`reference/new-api.md`)."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, ClassVar
 
+from mjgate.domain.task import Sight
 from mjgate.upstream.novicezk import Novicezk
 
 
@@ -11,3 +13,7 @@ class NewApi(Novicezk):
 
     lists_all: ClassVar[bool] = False
     reroll_extra: ClassVar[Mapping[str, Any]] = {"index": 1}
+
+    def _sight(self, item: dict[str, Any], status: str) -> Sight:
+        """Without its description, which is only the answer to the submit."""
+        return replace(super()._sight(item, status), description=None)

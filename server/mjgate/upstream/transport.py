@@ -28,11 +28,11 @@ class Transport:
     """
 
     def __init__(self, timeout: float, keepalive: float) -> None:
-        connect = min(_CONNECT_S, timeout)
+        connect = min(_CONNECT_S, timeout / 2)
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=keepalive),
             cookie_jar=aiohttp.DummyCookieJar(),
-            timeout=aiohttp.ClientTimeout(total=connect + timeout, connect=connect),
+            timeout=aiohttp.ClientTimeout(total=timeout, connect=connect),
             skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding"),
         )
 

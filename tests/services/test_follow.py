@@ -1,0 +1,358 @@
+"""Following the running tasks of a channel."""
+
+import asyncio
+import itertools
+import json
+from collections import Counter
+from dataclasses import replace
+from typing import Any
+
+import aiohttp
+import pytest
+from structlog.testing import capture_logs
+
+from mjgate.domain.task import ENDS, Task
+from mjgate.domain.token import Token
+from mjgate.gate import Gate
+from mjgate.sandbox import Settings, running_sandbox
+from mjgate.sandbox.settings import DialectName
+from mjgate.services.follow import MOST_IDS, Follower
+from mjgate.services.submit import change, imagine
+from mjgate.store.channels import set_channel
+from mjgate.store.tasks import fetch_tasks
+from tests.harness import free_port
+from tests.services.gates import change_of, channel, client, heard, picture
+from tests.store.rows import PRICE, intent, money, query, settled
+from tests.upstream.raw import Speak, raw_upstream, says
+
+RECORDED: dict[str, Any] = {
+    "action": "IMAGINE",
+    "status": "IN_PROGRESS",
+    "progress": "31%",
+    "description": "/imagine a fox",
+}
+
+
+async def running(gate: Gate, where: int, number: int, upstream_id: str, **more: Any) -> Token:
+    """A task that a channel knows by an id, of a new token."""
+    owner = await client(gate)
+    await gate.store.writer.admit(intent(number, owner.id, channel=where, **more))
+    await gate.store.writer.settle(settled(number, channel=where, upstream_id=upstream_id))
+    return owner
+
+
+async def read(gate: Gate, owner: Token, number: int) -> Task:
+    [task] = await fetch_tasks(gate.store.pool, owner.id, [number])
+    return task
+
+
+def hasty(gate: Gate, where: int) -> Follower:
+    """A follower for whom a second passes between two looks at the clock."""
+    start = later(gate)
+    seconds = itertools.count()
+    return Follower(replace(gate, clock=lambda: start + 1000 * next(seconds)), where)
+
+
+def later(gate: Gate) -> int:
+    """When tasks that were accepted just now are due."""
+    return gate.clock() + 2000
+
+
+async def ended(gate: Gate, follower: Follower, owner: Token, number: int) -> Task:
+    async with asyncio.timeout(20):
+        while (task := await read(gate, owner, number)).status not in ENDS:
+            await follower.look()
+            await asyncio.sleep(0.02)
+    return task
+
+
+def lists(*tasks: Any) -> Speak:
+    return says(json.dumps(tasks))
+
+
+@pytest.mark.parametrize("fault", ["", "stray", "twice"])
+async def test_a_task_is_followed_to_its_end_whatever_else_is_listed(
+    gate: Gate, sandbox: str, fault: str
+) -> None:
+    where = await channel(gate, "sandbox", sandbox)
+    owner = await client(gate)
+    word = f"sandbox:list:{fault}" if fault else ""
+    answer = await imagine(gate, owner, picture(f"a fox {word}"))
+
+    task = await ended(gate, hasty(gate, where), owner, int(answer["result"]))
+
+    assert ("SUCCESS", "100%") == (task.status, task.progress)
+    assert (0, PRICE) == money(gate.store, owner.id)
+    assert 1 == len(query(gate.store, "select id from tasks"))
+
+
+@pytest.mark.parametrize(
+    ("life", "status"),
+    [
+        ("fail", "FAILURE"),
+        ("fail-early", "FAILURE"),
+        ("fail-late", "FAILURE"),
+        ("backwards", "SUCCESS"),
+        ("waiting", "SUCCESS"),
+        ("full", "SUCCESS"),
+        ("nul-progress", "SUCCESS"),
+        ("status", "SUCCESS"),
+        ("blind", "SUCCESS"),
+    ],
+)
+async def test_odd_lives_end_and_are_paid_by_their_end(
+    gate: Gate, sandbox: str, life: str, status: str
+) -> None:
+    where = await channel(gate, "sandbox", sandbox)
+    owner = await client(gate)
+    answer = await imagine(gate, owner, picture(f"a fox sandbox:{life}"))
+
+    task = await ended(gate, hasty(gate, where), owner, int(answer["result"]))
+
+    assert status == task.status
+    assert (0, PRICE if status == "SUCCESS" else 0) == money(gate.store, owner.id)
+
+
+@pytest.mark.parametrize(
+    "fault", ["garbage", "html", "null", "http500", "http404", "reset", "cut", "mangled", "empty"]
+)
+async def test_a_list_that_is_none_changes_nothing_and_the_next_one_counts(
+    gate: Gate, fault: str
+) -> None:
+    with running_sandbox(Settings(speed=1000)) as address:
+        where = await channel(gate, "sandbox", address)
+        owner = await client(gate)
+        number = int((await imagine(gate, owner, picture()))["result"])
+        before = await read(gate, owner, number)
+        await switch(address, "list-by-condition", fault)
+        follower = hasty(gate, where)
+
+        assert 1 == await follower.look()
+        assert before == await read(gate, owner, number)
+        assert not follower.idle
+
+        assert "SUCCESS" == (await ended(gate, follower, owner, number)).status
+        assert follower.idle
+
+
+async def switch(address: str, operation: str, fault: str) -> None:
+    async with aiohttp.ClientSession() as session:
+        place = f"{address}/sandbox/faults/{operation}"
+        async with session.put(place, json={"fault": fault, "times": 1}) as response:
+            assert 204 == response.status
+
+
+async def test_an_upstream_that_lists_nothing_ends_nothing(gate: Gate) -> None:
+    async with raw_upstream(lists()) as raw:
+        where = await channel(gate, "raw", raw.address)
+        owner = await running(gate, where, 1, "theirs")
+        before = await read(gate, owner, 1)
+
+        assert 1 == await hasty(gate, where).look()
+
+        assert before == await read(gate, owner, 1)
+        assert [b"POST /mj/task/list-by-condition"] == [h.split(b" HTTP")[0] for h in raw.heard]
+
+
+async def test_an_upstream_that_is_down_changes_nothing_and_is_reported(gate: Gate) -> None:
+    where = await channel(gate, "dead", f"http://127.0.0.1:{free_port()}")
+    owner = await running(gate, where, 1, "theirs")
+    before = await read(gate, owner, 1)
+
+    with capture_logs() as logs:
+        assert 1 == await hasty(gate, where).look()
+
+    assert before == await read(gate, owner, 1)
+    assert ["upstream does not answer"] == [line["event"] for line in logs]
+    assert (PRICE, 0) == money(gate.store, owner.id)
+
+
+async def test_ids_that_were_not_asked_for_are_ignored(gate: Gate) -> None:
+    stray = {**RECORDED, "id": "other", "status": "SUCCESS"}
+    async with raw_upstream(lists(stray, None, 7, {}, {"id": 1}, {**RECORDED, "id": "a"})) as raw:
+        where = await channel(gate, "raw", raw.address)
+        other = await channel(gate, "elsewhere", raw.address)
+        one = await running(gate, where, 1, "a")
+        two = await running(gate, other, 2, "other")
+
+        await hasty(gate, where).look()
+
+    assert "31%" == (await read(gate, one, 1)).progress
+    assert ("NOT_START", None) == (
+        (await read(gate, two, 2)).status,
+        (await read(gate, two, 2)).progress,
+    )
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours"),
+    [
+        ("/up 1795408020557714 U1", "/up 1 U1"),
+        ("/up 1795408020557714 R 77", "/up 1 R 2"),
+        ("/describe 77.png", "/describe 2.png"),
+        ("/imagine 777 x77 17954080205577140 foxes", "/imagine 777 x77 17954080205577140 foxes"),
+        ("提交成功", "提交成功"),
+        ("", "/imagine a fox"),
+    ],
+)
+async def test_descriptions_name_our_ids(gate: Gate, theirs: str, ours: str) -> None:
+    item = {**RECORDED, "id": "77", "description": theirs}
+    async with raw_upstream(lists(item)) as raw:
+        where = await channel(gate, "raw", raw.address)
+        await running(gate, where, 1, "1795408020557714")
+        owner = await running(gate, where, 2, "77", parent=1)
+
+        await hasty(gate, where).look()
+
+    assert ours == (await read(gate, owner, 2)).wire()["description"]
+
+
+@pytest.mark.parametrize("dialect", ["novicezk", "buttons", "new-api"])
+async def test_changes_are_made_and_followed_in_every_dialect(
+    gate: Gate, dialect: DialectName
+) -> None:
+    with running_sandbox(Settings(dialect=dialect, speed=1000)) as address:
+        where = await channel(gate, "sandbox", address, dialect="auto")
+        owner = await client(gate)
+        follower = hasty(gate, where)
+        first = int((await imagine(gate, owner, picture()))["result"])
+        await ended(gate, follower, owner, first)
+
+        for action, index in (("UPSCALE", 2), ("VARIATION", 3), ("REROLL", 1)):
+            answer = await change(gate, owner, change_of(first, action, index))
+            assert 1 == answer["code"]
+            task = await ended(gate, follower, owner, int(answer["result"]))
+
+            assert ("SUCCESS", action) == (task.status, task.action)
+            description = str(task.description)
+            assert description == "提交成功" or description.startswith(f"/up {first} ")
+            for (bound,) in query(gate.store, "select upstream_id from tasks"):
+                assert bound not in description
+
+    [(spoken,)] = query(gate.store, "select spoken from channels")
+    assert dialect == spoken
+
+
+async def test_beyond_a_hundred_each_has_its_turn(gate: Gate) -> None:
+    async with raw_upstream(lists()) as raw:
+        where = await channel(gate, "raw", raw.address)
+        owner = await client(gate)
+        await asyncio.gather(
+            *(gate.store.writer.admit(intent(n, owner.id, channel=where)) for n in range(250))
+        )
+        await asyncio.gather(
+            *(
+                gate.store.writer.settle(settled(n, channel=where, upstream_id=f"up{n}"))
+                for n in range(250)
+            )
+        )
+        moment = later(gate)
+        follower = Follower(replace(gate, clock=lambda: moment), where)
+
+        counts = [await follower.look() for _ in range(4)]
+
+        assert [MOST_IDS, MOST_IDS, 50, 0] == counts
+        asked = Counter(
+            each for head in raw.heard for each in json.loads(head.partition(b"\r\n\r\n")[2])["ids"]
+        )
+        assert {f"up{n}": 1 for n in range(250)} == asked
+
+
+async def test_fresh_tasks_are_looked_at_more_often_than_old_ones(gate: Gate) -> None:
+    async with raw_upstream(lists()) as raw:
+        where = await channel(gate, "raw", raw.address)
+        await running(gate, where, 1, "fresh")
+        await running(gate, where, 2, "old")
+        query(gate.store, "update tasks set accepted_at = now() - interval '1 day' where id = 2")
+        moments = iter(range(0, 1_000_000, 1000))
+        start = later(gate)
+        follower = Follower(replace(gate, clock=lambda: start + next(moments)), where)
+
+        for _ in range(21):
+            await follower.look()
+
+        asked = Counter(
+            each for head in raw.heard for each in json.loads(head.partition(b"\r\n\r\n")[2])["ids"]
+        )
+        assert asked["old"] * 3 < asked["fresh"]
+        assert 2 <= asked["old"]
+
+
+async def test_what_changed_during_the_look_is_not_overwritten(gate: Gate) -> None:
+    answer = lists({**RECORDED, "id": "theirs"})
+
+    async def slowly(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        query(gate.store, "update tasks set progress = '62%%', version = version + 1")
+        await answer(reader, writer)
+
+    async with raw_upstream(slowly) as raw:
+        where = await channel(gate, "raw", raw.address)
+        owner = await running(gate, where, 1, "theirs")
+        follower = hasty(gate, where)
+
+        await follower.look()
+
+        assert "62%" == (await read(gate, owner, 1)).progress
+        assert follower.idle
+
+
+async def test_a_channel_that_was_removed_is_asked_no_more(gate: Gate) -> None:
+    async with raw_upstream(lists({**RECORDED, "id": "theirs"})) as raw:
+        where = await channel(gate, "raw", raw.address)
+        owner = await running(gate, where, 1, "theirs")
+        await set_channel(gate.store.pool, gate.store.cipher, "raw", {"state": "removed"})
+        await heard(gate)
+
+        assert 1 == await hasty(gate, where).look()
+
+        assert ([], "NOT_START") == (raw.heard, (await read(gate, owner, 1)).status)
+
+
+async def test_one_bad_item_harms_no_other(gate: Gate) -> None:
+    items = [
+        {**RECORDED, "id": "a", "imageUrl": "x\0", "failReason": 7, "progress": ["1%"]},
+        {**RECORDED, "id": "b", "startTime": 2**70, "finishTime": -1, "prompt": "\ud800"},
+        {
+            **RECORDED,
+            "id": "c",
+            "buttons": [{"style": 10**30}],
+            "properties": {"finalPrompt": "\0"},
+        },
+        {**RECORDED, "id": "d"},
+    ]
+    async with raw_upstream(lists(*items)) as raw:
+        where = await channel(gate, "raw", raw.address)
+        for number, name in enumerate("abcd"):
+            await running(gate, where, number, name)
+
+        await hasty(gate, where).look()
+
+    assert [("IN_PROGRESS",)] * 4 == query(gate.store, "select status from tasks")
+
+
+async def test_what_the_database_refuses_of_one_task_harms_no_other(gate: Gate) -> None:
+    query(gate.store, "alter table tasks add constraint poison check (prompt_en <> 'poison')")
+    poison = {**RECORDED, "id": "b", "promptEn": "poison", "status": "SUCCESS"}
+    async with raw_upstream(lists({**RECORDED, "id": "a"}, poison)) as raw:
+        where = await channel(gate, "raw", raw.address)
+        owners = [await running(gate, where, n, name) for n, name in enumerate("ab")]
+
+        with capture_logs() as logs:
+            await hasty(gate, where).look()
+
+    assert [("IN_PROGRESS",), ("NOT_START",)] == query(
+        gate.store, "select status from tasks order by id"
+    )
+    assert [1] == [line["task"] for line in logs if line["event"] == "task refused"]
+    assert (PRICE, 0) == money(gate.store, owners[1].id)
+
+
+async def test_a_clock_that_is_behind_the_database_delays_no_look(gate: Gate) -> None:
+    async with raw_upstream(lists()) as raw:
+        where = await channel(gate, "raw", raw.address)
+        await running(gate, where, 1, "theirs")
+        behind = gate.clock() - 3_600_000
+        seconds = itertools.count()
+        follower = Follower(replace(gate, clock=lambda: behind + 1000 * next(seconds)), where)
+
+        assert [0, 1] == [await follower.look() for _ in range(2)]

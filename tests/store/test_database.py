@@ -1,0 +1,79 @@
+"""The store of one process."""
+
+import psycopg
+import pytest
+from psycopg_pool import PoolTimeout
+
+from mjgate.domain.token import Token, key_hash
+from mjgate.errors import StoreDown
+from mjgate.store.census import Census, take_census
+from mjgate.store.database import Store, reached
+from mjgate.store.locks import channel_lock
+from tests.harness import until
+from tests.store.rows import PRICE, intent, query, running, token
+
+
+async def test_a_database_out_of_reach_is_said_so(store: Store) -> None:
+    await store.pool.close()
+
+    with pytest.raises(StoreDown, match="cannot be reached"):
+        await store.token("mj-unknown")
+    with pytest.raises(StoreDown, match="cannot be reached"):
+        await store.catalog()
+
+
+async def test_what_is_known_is_answered_without_the_database(store: Store) -> None:
+    await until(lambda: store.changes.listening)
+    await store.token("mj-unknown")
+    known = await store.catalog()
+
+    await store.pool.close()
+
+    assert await store.token("mj-unknown") is None
+    assert known is await store.catalog()
+
+
+async def test_guessed_keys_do_not_fill_the_memory(store: Store) -> None:
+    await until(lambda: store.changes.listening)
+    store._tokens.update({key_hash(str(n)): Token(n, "") for n in range(65_536)})
+
+    assert await store.token("mj-one-more") is None
+
+    assert [key_hash("mj-one-more")] == list(store._tokens)
+
+
+@pytest.mark.parametrize(
+    "error", [psycopg.OperationalError(), psycopg.InterfaceError(), PoolTimeout()]
+)
+def test_what_psycopg_says_of_a_lost_database_is_one_error(error: Exception) -> None:
+    with pytest.raises(StoreDown), reached():
+        raise error
+
+
+def test_other_faults_pass() -> None:
+    with pytest.raises(ZeroDivisionError), reached():
+        raise ZeroDivisionError
+
+
+async def test_the_census_counts_tasks_and_money(store: Store) -> None:
+    client = await token(store)
+    await store.writer.admit(intent(1, client))
+    await running(store, 2, client)
+    query(store, "update tokens set spent = 5")
+
+    assert Census({"sending": 1, "running": 1}, 2 * PRICE, 5) == await take_census(store.pool)
+
+
+async def test_the_repr_of_a_store_shows_no_address(store: Store) -> None:
+    assert store.uri not in repr(store)
+
+
+async def test_one_process_at_a_time_has_the_lock_of_a_channel(database: str) -> None:
+    async with (
+        channel_lock(database, 1) as first,
+        channel_lock(database, 1) as second,
+        channel_lock(database, 2) as other,
+    ):
+        assert (True, False, True) == (first, second, other)
+    async with channel_lock(database, 1) as again:
+        assert again

@@ -1,0 +1,162 @@
+"""The embedded PostgreSQL."""
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import psycopg
+import pytest
+
+from mjgate.errors import ConfigError
+from mjgate.store.embedded import Embedded, embedded
+
+HANDLES = ".handle_pids.json"
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Embedded]:
+    server = Embedded(tmp_path)
+    yield server
+    server.stop()
+
+
+def ask(uri: str, statement: str) -> list[tuple[int, ...]]:
+    with psycopg.connect(uri, autocommit=True, connect_timeout=5) as connection:
+        cursor = connection.execute(statement.encode())
+        return cursor.fetchall() if cursor.description else []
+
+
+def postmaster(server: Embedded) -> int:
+    return int((server.folder / "postmaster.pid").read_text().split()[0])
+
+
+def handles(server: Embedded) -> list[int]:
+    return json.loads((server.folder / HANDLES).read_text())  # type: ignore[no-any-return]
+
+
+def gone(pid: int) -> bool:
+    """Ended, though perhaps nobody has asked how."""
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
+def dead_pid() -> int:
+    with subprocess.Popen([sys.executable, "-c", ""]) as process:
+        process.wait()
+    return process.pid
+
+
+def test_rows_outlive_a_stop(server: Embedded) -> None:
+    ask(server.start(), "create table kept as select 7 as n")
+    first = postmaster(server)
+    server.stop()
+    assert gone(first)
+
+    again = Embedded(server.folder.parent)
+    assert [(7,)] == ask(again.start(), "select n from kept")
+
+    again.stop()
+    assert not (server.folder / "postmaster.pid").exists()
+
+
+def test_processes_that_were_killed_are_forgotten(server: Embedded) -> None:
+    server.start()
+    server.stop()
+    (server.folder / HANDLES).write_text(json.dumps([dead_pid()]))
+
+    server = Embedded(server.folder.parent)
+    server.start()
+    pid = postmaster(server)
+
+    assert [os.getpid()] == handles(server)
+    server.stop()
+    assert gone(pid)
+
+
+def test_another_process_joins_and_leaves_without_stopping_it(server: Embedded) -> None:
+    uri = server.start()
+    command = (
+        "import pathlib, sys; from mjgate.store.embedded import embedded\n"
+        "with embedded(pathlib.Path(sys.argv[1])) as uri: print(uri)"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", command, str(server.folder.parent)],
+        env={**os.environ, "PYTHONPATH": "server"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert (uri, [(1,)]) == (done.stdout.strip(), ask(uri, "select 1"))
+
+
+def test_a_command_starts_and_stops_it(tmp_path: Path) -> None:
+    with embedded(tmp_path) as uri:
+        assert [(1,)] == ask(uri, "select 1")
+
+    with pytest.raises(psycopg.OperationalError):
+        ask(uri, "select 1")
+
+
+async def test_a_postmaster_that_is_killed_comes_back_with_its_rows(server: Embedded) -> None:
+    uri = server.start()
+    server.watch()
+    ask(uri, "create table kept as select 7 as n")
+    first = postmaster(server)
+
+    os.kill(first, signal.SIGKILL)
+
+    async with asyncio.timeout(60):
+        while True:
+            try:
+                found = await asyncio.to_thread(ask, uri, "select n from kept")
+                break
+            except psycopg.OperationalError:
+                await asyncio.sleep(0.1)
+    assert [(7,)] == found
+    assert first != postmaster(server)
+
+
+def test_a_server_that_was_killed_before_is_started_anew(server: Embedded) -> None:
+    ask(server.start(), "create table kept as select 7 as n")
+    os.kill(postmaster(server), signal.SIGKILL)
+
+    again = Embedded(server.folder.parent)
+
+    assert [(7,)] == ask(again.start(), "select n from kept")
+    again.stop()
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+
+    with pytest.raises(ConfigError, match=r"MJGATE_DATA_DIR=.*file cannot be written"):
+        Embedded(tmp_path / "file").start()
+
+
+def test_a_server_that_does_not_come_up_says_why(tmp_path: Path) -> None:
+    server = Embedded(tmp_path, patience_s=0.3)
+    server.folder.mkdir()
+    (server.folder / "PG_VERSION").write_text("9")
+
+    with pytest.raises(ConfigError, match=r"did not start: Version mismatch: .* found version 9"):
+        server.start()
+    server.stop()
+
+
+@pytest.mark.parametrize("broken", ["", "null", "{", "7"])
+def test_a_broken_list_of_processes_is_no_obstacle(server: Embedded, broken: str) -> None:
+    server.folder.mkdir()
+    server._prepare()
+    (server.folder / HANDLES).write_text(broken)
+
+    server._prepare()

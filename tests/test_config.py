@@ -1,0 +1,103 @@
+"""Settings, and what is said of wrong ones."""
+
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from mjgate.config import FILE, read_config
+from mjgate.errors import ConfigError
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty working folder, and no settings of the machine's own."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("DATABASE_URL", "MJGATE_DATABASE_URL", "MJGATE_SECRET_KEY", "RECORDINGS"):
+        monkeypatch.delenv(name, raising=False)
+    return tmp_path
+
+
+def test_without_settings_the_database_is_embedded() -> None:
+    config = read_config()
+
+    assert (True, Path(".mjgate"), 60.0) == (
+        config.embedded,
+        config.data_dir,
+        config.upstream_timeout,
+    )
+
+
+def test_variables_go_before_the_file(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / FILE).write_text("upstream_timeout: 5\ntask_deadline: 60\n")
+    monkeypatch.setenv("MJGATE_UPSTREAM_TIMEOUT", "7")
+
+    config = read_config()
+
+    assert (7, 60) == (config.upstream_timeout, config.task_deadline)
+
+
+def test_what_is_said_in_person_goes_before_both(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MJGATE_QUEUE_LIMIT", "7")
+
+    assert 9 == read_config(queue_limit=9).queue_limit
+
+
+@pytest.mark.parametrize("name", ["DATABASE_URL", "MJGATE_DATABASE_URL"])
+def test_a_database_is_named_by_either_variable(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(name, "postgresql://a:topsecret@b/c")
+
+    config = read_config()
+
+    assert not config.embedded
+    assert "topsecret" not in repr(config)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("MJGATE_UPSTREAM_TIMEOUT", "0", r"^MJGATE_UPSTREAM_TIMEOUT='0': .*greater than 0"),
+        ("MJGATE_MAX_BODY", "big", r"^MJGATE_MAX_BODY='big': .*integer"),
+        ("DATABASE_URL", "mysql://a:topsecret@b", r"^DATABASE_URL: .*postgresql://"),
+        ("MJGATE_UPSTREAM_TIMOUT", "1", r"^MJGATE_UPSTREAM_TIMOUT is no setting; unset it"),
+    ],
+)
+def test_a_wrong_variable_is_named_with_its_value(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, message: str
+) -> None:
+    monkeypatch.setenv(name, value)
+
+    with pytest.raises(ConfigError, match=message) as refusal:
+        read_config()
+    assert "topsecret" not in str(refusal.value)
+
+
+def test_every_fault_is_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MJGATE_KEEPALIVE", "0")
+    monkeypatch.setenv("MJGATE_QUEUE_LIMIT", "0")
+
+    with pytest.raises(ConfigError) as refusal:
+        read_config()
+
+    assert 2 == len(str(refusal.value).splitlines())
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("queue: 1\n", "queue in mjgate.yaml is no setting"),
+        ("a: [\n", "mjgate.yaml is not YAML"),
+    ],
+)
+def test_a_wrong_file_is_named(folder: Path, text: str, message: str) -> None:
+    (folder / FILE).write_text(text)
+
+    with pytest.raises(ConfigError, match=message):
+        read_config()
+
+
+def test_settings_are_frozen() -> None:
+    config = read_config()
+
+    with pytest.raises(ValidationError):
+        config.max_body = 1

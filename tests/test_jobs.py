@@ -1,0 +1,257 @@
+"""Background work: chains go on, whatever ends in between."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+import procrastinate
+import psycopg
+from structlog.testing import capture_logs
+
+from mjgate.domain.token import Token
+from mjgate.gate import Gate
+from mjgate.jobs import Jobs
+from mjgate.sandbox import Settings, running_sandbox
+from mjgate.services.submit import imagine
+from mjgate.store.locks import channel_lock
+from tests.harness import until
+from tests.services.gates import channel, client, open_gate, picture
+from tests.store.rows import PRICE, money, query, terminate
+from tests.upstream.raw import raw_upstream, says
+
+PATIENCE_S = 45
+
+
+@asynccontextmanager
+async def working(uri: str, watch_s: float = 30.0) -> AsyncIterator[Gate]:
+    """A gate whose background work runs."""
+    async with open_gate(uri) as gate:
+        jobs = Jobs(uri, gate, watch_s)
+        await jobs.start()
+        assert jobs.alive
+        try:
+            yield replace(gate, background=jobs)
+        finally:
+            await jobs.stop()
+            assert not jobs.alive
+
+
+@asynccontextmanager
+async def asked_by_hand(uri: str) -> AsyncIterator[procrastinate.App]:
+    """Another program that puts jobs into the same queue."""
+    app = procrastinate.App(
+        connector=procrastinate.PsycopgConnector(conninfo=uri, min_size=1, max_size=1)
+    )
+    async with app.open_async():
+        yield app
+
+
+async def drawn(gate: Gate, owner: Token, prompt: str = "a fox") -> int:
+    return int((await imagine(gate, owner, picture(prompt)))["result"])
+
+
+async def ended(gate: Gate, number: int) -> str:
+    found = await until(
+        lambda: query(
+            gate.store, "select status from tasks where id = %s and phase = 'ended'", number
+        ),
+        PATIENCE_S,
+    )
+    return str(found[0][0])
+
+
+async def test_a_submit_sets_off_the_chain_that_ends_it(database: str, sandbox: str) -> None:
+    async with working(database) as gate:
+        await channel(gate, "sandbox", sandbox)
+        owner = await client(gate)
+
+        assert "SUCCESS" == await ended(gate, await drawn(gate, owner))
+        assert (0, PRICE) == money(gate.store, owner.id)
+        await until(lambda: [(0,)] == query(gate.store, LEFT))
+
+        assert "SUCCESS" == await ended(gate, await drawn(gate, owner))
+
+
+GIVEN = "select last_value from procrastinate_jobs_id_seq"
+LEFT = "select count(*) from procrastinate_jobs where task_name = 'follow'"
+
+
+async def test_the_chain_goes_on_from_job_to_job(database: str, sandbox: str) -> None:
+    async with working(database, watch_s=0.5) as gate:
+        await channel(gate, "sandbox", sandbox)
+        owner = await client(gate)
+        number = await drawn(gate, owner, "a fox sandbox:late=4")
+
+        assert "SUCCESS" == await ended(gate, number)
+
+        [(jobs,)] = query(gate.store, GIVEN)
+        assert jobs >= 3
+
+
+async def test_a_task_of_another_process_is_followed_too(database: str, sandbox: str) -> None:
+    async with open_gate(database) as dead:
+        await channel(dead, "sandbox", sandbox)
+        number = await drawn(dead, await client(dead))
+
+    async with working(database) as gate, asked_by_hand(database) as app:
+        await app.configure_task("sweep", queueing_lock="by hand").defer_async(timestamp=0)
+
+        assert "SUCCESS" == await ended(gate, number)
+
+
+async def test_a_job_that_stalled_is_taken_up_again(database: str, sandbox: str) -> None:
+    async with open_gate(database) as dead, asked_by_hand(database) as app:
+        where = await channel(dead, "sandbox", sandbox)
+        number = await drawn(dead, await client(dead))
+        await app.configure_task("follow", queueing_lock=f"follow {where}").defer_async(
+            channel=where
+        )
+        query(
+            dead.store,
+            "insert into procrastinate_workers (last_heartbeat) values (now() - interval '1 h')",
+        )
+        query(dead.store, "update procrastinate_jobs set status = 'doing', worker_id = 1")
+
+        async with working(database) as gate:
+            await app.configure_task("sweep", queueing_lock="by hand").defer_async(timestamp=0)
+
+            assert "SUCCESS" == await ended(gate, number)
+            await until(
+                lambda: [] == query(gate.store, "select id from procrastinate_jobs where id = 1"),
+                PATIENCE_S,
+            )
+
+
+async def test_one_stalled_job_too_many_does_not_stop_the_sweep(
+    database: str, sandbox: str
+) -> None:
+    async with open_gate(database) as dead, asked_by_hand(database) as app:
+        where = await channel(dead, "sandbox", sandbox)
+        number = await drawn(dead, await client(dead))
+        query(
+            dead.store,
+            "insert into procrastinate_workers (last_heartbeat) values (now() - interval '1 h')",
+        )
+        for _ in range(3):
+            await app.configure_task("follow", queueing_lock=f"follow {where}").defer_async(
+                channel=where
+            )
+            query(dead.store, "update procrastinate_jobs set status = 'doing', worker_id = 1")
+
+        async with working(database) as gate:
+            await app.configure_task("sweep", queueing_lock="by hand").defer_async(timestamp=0)
+
+            assert "SUCCESS" == await ended(gate, number)
+
+
+async def test_the_worker_survives_connections_that_are_ended(database: str, sandbox: str) -> None:
+    async with working(database) as gate:
+        await channel(gate, "sandbox", sandbox)
+        owner = await client(gate)
+        assert "SUCCESS" == await ended(gate, await drawn(gate, owner))
+
+        assert 0 < terminate(database, "mjgate jobs")
+
+        assert "SUCCESS" == await ended(gate, await drawn(gate, owner))
+        assert gate.background.alive
+
+
+async def test_a_channel_is_followed_by_one_process_at_a_time(database: str, sandbox: str) -> None:
+    async with working(database) as gate:
+        where = await channel(gate, "sandbox", sandbox)
+        async with channel_lock(database, where) as ours:
+            assert ours
+            [(before,)] = query(gate.store, GIVEN)
+            number = await drawn(gate, await client(gate))
+            await until(lambda: query(gate.store, GIVEN)[0][0] > before)
+            await until(lambda: [(0,)] == query(gate.store, LEFT))
+            [(status,)] = query(gate.store, "select status from tasks")
+            assert "NOT_START" == status
+        gate.background.follow(where)
+
+        assert "SUCCESS" == await ended(gate, number)
+
+
+async def test_a_job_for_a_channel_that_is_followed_already_ends_at_once(
+    database: str, sandbox: str
+) -> None:
+    async with working(database) as gate, asked_by_hand(database) as app:
+        where = await channel(gate, "sandbox", sandbox)
+        number = await drawn(gate, await client(gate), "a fox sandbox:late=300")
+        await until(lambda: query(gate.store, "select id from tasks where status <> 'NOT_START'"))
+
+        await app.configure_task("follow").defer_async(channel=where)
+
+        await until(lambda: [(1,)] == query(gate.store, LEFT))
+        gate.background.follow(where)
+        assert [(number,)] == query(gate.store, "select id from tasks where phase = 'running'")
+
+
+async def test_a_job_that_fails_is_in_the_log(database: str) -> None:
+    async with working(database) as gate, asked_by_hand(database) as app:
+        with capture_logs() as logs:
+            await app.configure_task("follow").defer_async(channel="no number")
+            await until(lambda: "job failed" in {line["event"] for line in logs})
+
+        assert gate.background.alive
+
+
+async def test_stopping_ends_a_chain_that_waits_for_its_next_look(database: str) -> None:
+    with running_sandbox(Settings()) as address:
+        async with working(database) as gate:
+            await channel(gate, "sandbox", address)
+            number = await drawn(gate, await client(gate), "a fox sandbox:late=300")
+            await until(lambda: query(gate.store, LOOKED, number))
+
+    async with open_gate(database) as after:
+        assert [("running",)] == query(after.store, "select phase from tasks")
+
+
+LOOKED = "select id from tasks where id = %s and status <> 'NOT_START'"
+
+
+async def test_a_refused_row_is_not_asked_for_in_a_hurry(database: str) -> None:
+    answer = json.dumps([{"id": "17", "status": "SUCCESS", "promptEn": "poison"}])
+
+    async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        submit = b"submit" in raw.heard[-1].partition(b"\r\n")[0]
+        told = '{"code":1,"description":"ok","result":"17"}' if submit else answer
+        await says(told)(reader, writer)
+
+    async with raw_upstream(speak) as raw, working(database) as gate:
+        await channel(gate, "raw", raw.address)
+        query(gate.store, "alter table tasks add constraint poison check (prompt_en <> 'poison')")
+        await drawn(gate, await client(gate))
+        await until(lambda: len(raw.heard) > 1)
+
+        begun = len(raw.heard)
+        await asyncio.sleep(2)
+
+        assert 5 > len(raw.heard) - begun
+
+
+async def test_the_worker_outlives_a_database_that_goes_away(
+    database: str, postgres: str, sandbox: str
+) -> None:
+    name = database.partition("?")[0].rpartition("/")[2]
+    async with working(database) as gate:
+        await channel(gate, "sandbox", sandbox)
+        owner = await client(gate)
+        with psycopg.connect(postgres, autocommit=True) as admin:
+            admin.execute(f"alter database {name} allow_connections false".encode())
+            admin.execute(
+                "select pg_terminate_backend(pid) from pg_stat_activity where datname = %s "
+                "and application_name = 'mjgate jobs'",
+                [name],
+            )
+            await asyncio.sleep(3)
+            admin.execute(f"alter database {name} allow_connections true".encode())
+
+        assert "SUCCESS" == await ended(gate, await drawn(gate, owner))
+
+
+async def test_one_that_never_started_can_be_stopped(database: str) -> None:
+    async with open_gate(database) as gate:
+        await Jobs(database, gate).stop()
