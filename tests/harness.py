@@ -22,6 +22,7 @@ from mjgate.contract.protocol import Protocol
 from mjgate.domain.channel import ChannelState, Dialect
 from mjgate.domain.token import new_key
 from mjgate.flight import Flight
+from mjgate.gate import Gate
 from mjgate.store.channels import add_channel
 from mjgate.store.cipher import Cipher, new_secret_key
 from mjgate.store.database import open_pool
@@ -72,6 +73,7 @@ class Gateway:
     uri: str
     flight: Flight
     session: aiohttp.ClientSession
+    gate: Gate
     key: str = ""
     keys: list[str] = field(default_factory=list)
 
@@ -133,6 +135,13 @@ class Gateway:
         }
         async with open_pool(self.uri, size=1) as pool:
             await add_channel(pool, Cipher(SECRET_KEY), name, settings | more)
+        async with asyncio.timeout(20):
+            while name not in await self._channels():
+                await asyncio.sleep(0.005)
+
+    async def _channels(self) -> set[str]:
+        catalog = await self.gate.store.catalog()
+        return {channel.name for channel in catalog.channels.values()}
 
     async def token(self, label: str, budget: int | None = None) -> str:
         key = new_key()
@@ -148,15 +157,22 @@ async def running_gateway(uri: str, **settings: Any) -> AsyncIterator[Gateway]:
     config = Config(database_url=SecretStr(uri), secret_key=SecretStr(SECRET_KEY), **settings)
     flight = Flight()
     app = create_app(config, uri, Cipher(SECRET_KEY), flight)
-    async with served(app) as address, aiohttp.ClientSession() as session:
-        gateway = Gateway(address, uri, flight, session)
+    async with serving(app) as (address, state), aiohttp.ClientSession() as session:
+        gateway = Gateway(address, uri, flight, session, state["gate"])
         gateway.key = await gateway.token("client")
         yield gateway
 
 
 @asynccontextmanager
 async def served(app: Any) -> AsyncIterator[str]:
-    """An ASGI application under uvicorn, as `mjgate serve` runs it, in this event loop."""
+    """The address of an ASGI application under uvicorn, in this event loop."""
+    async with serving(app) as (address, _):
+        yield address
+
+
+@asynccontextmanager
+async def serving(app: Any) -> AsyncIterator[tuple[str, dict[str, Any]]]:
+    """The address and the state of an application, run as `mjgate serve` runs it."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         settings = uvicorn.Config(
@@ -169,16 +185,16 @@ async def served(app: Any) -> AsyncIterator[str]:
             timeout_graceful_shutdown=1,
         )
         server = uvicorn.Server(settings)
-        serving = asyncio.create_task(server._serve([listener]))
+        running = asyncio.create_task(server._serve([listener]))
         while not server.started:
-            if serving.done():
-                serving.result()
+            if running.done():
+                running.result()
             await asyncio.sleep(0.01)
         try:
-            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}", server.lifespan.state
         finally:
             server.should_exit = True
-            await serving
+            await running
 
 
 async def until(condition: Callable[[], Any], seconds: float = 20) -> Any:

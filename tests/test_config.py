@@ -100,4 +100,4 @@ def test_settings_are_frozen() -> None:
     config = read_config()
 
     with pytest.raises(ValidationError):
-        config.max_body = 1
+        config.max_body = 1  # type: ignore[misc]

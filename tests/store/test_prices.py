@@ -18,3 +18,10 @@ async def test_the_newest_version_holds(store: Store) -> None:
     prices = await current_prices(store.pool)
 
     assert (version, {"mj_*": 2}) == (prices.version, prices.prices)
+
+
+async def test_a_table_keeps_its_order(store: Store) -> None:
+    names = ["mj_upscale", "gpt-4-gizmo-*", "a"]
+    await set_prices(store.pool, dict.fromkeys(names, 1))
+
+    assert names == list((await current_prices(store.pool)).prices)

@@ -32,7 +32,7 @@ from mjgate.errors import (
     UpstreamUnclear,
 )
 from mjgate.gate import Gate
-from mjgate.log import logger, note
+from mjgate.log import logger, note, timed
 from mjgate.services.choose import choose, choose_for, tuned
 from mjgate.store.channels import note_fault
 from mjgate.store.database import DOWN, reached
@@ -130,13 +130,16 @@ def _speak_change(parent: Parent, upstream_id: str, request: ChangeOf) -> Speak:
 async def _submit(gate: Gate, token: Token, draft: _Draft) -> dict[str, Any]:
     intent = await _intent(gate, token, draft)
     note(task=intent.id)
-    await _admit(gate, intent)
-    outcome, channel = await _send(gate, intent, draft)
+    with timed("admit_ms"):
+        await _admit(gate, intent)
+    with timed("upstream_ms"):
+        outcome, channel = await _send(gate, intent, draft)
     note(channel=channel.name)
     if outcome.blames_key:
         with contextlib.suppress(*DOWN):
             await note_fault(gate.store.pool, channel.id, "the upstream refuses the key")
-    return await _settle(gate, intent, channel, outcome)
+    with timed("settle_ms"):
+        return await _settle(gate, intent, channel, outcome)
 
 
 async def _intent(gate: Gate, token: Token, draft: _Draft) -> Intent:

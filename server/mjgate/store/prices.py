@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from psycopg.types.json import Jsonb
+from psycopg.types.json import Json
 from psycopg_pool import AsyncConnectionPool
 
 from mjgate.domain.price import DOCUMENTED, PriceTable
@@ -22,7 +22,7 @@ async def set_prices(pool: AsyncConnectionPool, prices: Mapping[str, int]) -> in
     """A new version of the whole table, in micro-dollars; returns its number."""
     async with pool.connection() as connection:
         cursor = await connection.execute(
-            "insert into prices (prices) values (%s) returning version", [Jsonb(dict(prices))]
+            "insert into prices (prices) values (%s) returning version", [Json(dict(prices))]
         )
         row = await cursor.fetchone()
     assert row is not None

@@ -14,6 +14,7 @@ from mjgate.errors import Broken, NotSent
 from mjgate.metrics import UPSTREAM_CALLS
 
 _CONNECT_S = 10.0
+_CONNECT_SHARE = 0.8
 _MOST_BYTES = 32 * 1024 * 1024
 _MOST_RETRY_S = 3600
 _MOST_DIGITS = 18
@@ -28,7 +29,7 @@ class Transport:
     """
 
     def __init__(self, timeout: float, keepalive: float) -> None:
-        connect = min(_CONNECT_S, timeout / 2)
+        connect = min(_CONNECT_S, timeout * _CONNECT_SHARE)
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=keepalive),
             cookie_jar=aiohttp.DummyCookieJar(),

@@ -30,7 +30,7 @@ create unique index channels_name on channels (name) where state <> 'removed';
 
 create table prices (
   version integer generated always as identity primary key,
-  prices jsonb not null,
+  prices json not null,
   created_at timestamptz not null default now()
 );
 
