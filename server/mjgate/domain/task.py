@@ -100,7 +100,7 @@ def advance(task: Task, sight: Sight, now_ms: int) -> Task:
     """
     if task.status in ENDS or _rank(sight.status) < _rank(task.status):
         return task
-    changed = replace(
+    return replace(
         task,
         status=sight.status,
         progress=_progress(task, sight),
@@ -110,11 +110,9 @@ def advance(task: Task, sight: Sight, now_ms: int) -> Task:
         fail_reason=sight.fail_reason or task.fail_reason,
         start_ms=task.start_ms or sight.start_ms,
         description=sight.description or task.description,
+        finish_ms=(sight.finish_ms or now_ms) if sight.ended else task.finish_ms,
         properties=sight.properties or task.properties,
     )
-    if not sight.ended:
-        return changed
-    return replace(changed, finish_ms=sight.finish_ms or now_ms)
 
 
 def percent(progress: str | None) -> int | None:

@@ -84,15 +84,17 @@ class Follower:
         except SendError as error:
             logger().warning("upstream does not answer", channel=channel.name, why=str(error))
             return
+        now_ms = self._gate.clock()
         changed: dict[int, Task] = {}
         buttons: dict[int, list[Any]] = {}
         for followed in due:
             sight = seen.get(followed.upstream_id)
             if sight is not None:
-                task = advance(followed.task, _ours(followed, sight), self._gate.clock())
+                task = advance(followed.task, _ours(followed, sight), now_ms)
                 if task != followed.task:
                     changed[task.id] = task
-                    buttons |= {task.id: sight.buttons} if sight.buttons else {}
+                    if sight.buttons:
+                        buttons[task.id] = sight.buttons
         if changed:
             await self._write(changed, buttons)
 
