@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 
-from mjgate.log import note, open_notes, timed
+from mjgate.log import note, open_notes
 
 PROGRAM = """
 from mjgate import log
@@ -50,16 +50,3 @@ def test_notes_are_of_the_request_at_hand() -> None:
 
 def test_without_a_request_notes_are_dropped() -> None:
     contextvars.Context().run(note, task=7)
-
-
-def test_a_request_notes_how_long_its_parts_took() -> None:
-    def measure() -> dict[str, object]:
-        notes = open_notes()
-        with timed("part_ms"):
-            pass
-        return notes
-
-    notes = contextvars.copy_context().run(measure)
-
-    assert ["part_ms"] == list(notes)
-    assert isinstance(notes["part_ms"], float)

@@ -27,19 +27,9 @@ def note(**facts: Any) -> None:
         notes.update(facts)
 
 
-class timed:  # noqa: N801
-    """Notes how long a part of the request took, in milliseconds."""
-
-    __slots__ = ("_name", "_since")
-
-    def __init__(self, name: str) -> None:
-        self._name = name
-
-    def __enter__(self) -> None:
-        self._since = time.perf_counter()
-
-    def __exit__(self, *_: object) -> None:
-        note(**{self._name: round((time.perf_counter() - self._since) * 1000, 2)})
+def milliseconds(seconds: float) -> float:
+    """Seconds as a log line has them."""
+    return round(seconds * 1000, 2)
 
 
 def configure() -> None:

@@ -45,8 +45,9 @@ async def channel(gate: Gate, name: str, url: str, **more: Any) -> int:
         "state": "enabled",
     }
     await until(lambda: gate.store.changes.listening)
+    known = gate.store._age
     await add_channel(gate.store.pool, gate.store.cipher, name, settings | more)
-    await heard(gate)
+    await until(lambda: gate.store._age > known)
     [(number,)] = query(gate.store, "select id from channels where name = %s", name)
     return int(number)
 

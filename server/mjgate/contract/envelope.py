@@ -18,7 +18,7 @@ from mjgate.contract.security import CLIENT
 from mjgate.contract.send import send_answer, send_bytes
 from mjgate.contract.validation import ClientGone
 from mjgate.errors import ApiError, Fault, StoreDown, Unavailable
-from mjgate.log import logger, open_notes
+from mjgate.log import logger, milliseconds, open_notes
 from mjgate.metrics import REQUESTS
 
 _ORIGIN = secrets.token_hex(10).encode()
@@ -82,7 +82,7 @@ class Envelope:
             method=scope["method"],
             operation=name,
             status=sender.status,
-            ms=round(seconds * 1000, 2),
+            ms=milliseconds(seconds),
             token=self._label(client) if client is not None else None,
             **notes,
         )

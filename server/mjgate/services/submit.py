@@ -5,6 +5,7 @@ import contextlib
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
+from time import perf_counter
 from typing import Any
 
 from mjgate.domain.action import IMAGINE, change_sign, model
@@ -32,7 +33,7 @@ from mjgate.errors import (
     UpstreamUnclear,
 )
 from mjgate.gate import Gate
-from mjgate.log import logger, note, timed
+from mjgate.log import logger, milliseconds, note
 from mjgate.services.choose import choose, choose_for, tuned
 from mjgate.store.channels import note_fault
 from mjgate.store.database import DOWN, reached
@@ -130,16 +131,19 @@ def _speak_change(parent: Parent, upstream_id: str, request: ChangeOf) -> Speak:
 async def _submit(gate: Gate, token: Token, draft: _Draft) -> dict[str, Any]:
     intent = await _intent(gate, token, draft)
     note(task=intent.id)
-    with timed("admit_ms"):
-        await _admit(gate, intent)
-    with timed("upstream_ms"):
-        outcome, channel = await _send(gate, intent, draft)
-    note(channel=channel.name)
+    started = perf_counter()
+    await _admit(gate, intent)
+    admitted = perf_counter()
+    outcome, channel = await _send(gate, intent, draft)
+    note(
+        channel=channel.name,
+        admit_ms=milliseconds(admitted - started),
+        upstream_ms=milliseconds(perf_counter() - admitted),
+    )
     if outcome.blames_key:
         with contextlib.suppress(*DOWN):
             await note_fault(gate.store.pool, channel.id, "the upstream refuses the key")
-    with timed("settle_ms"):
-        return await _settle(gate, intent, channel, outcome)
+    return await _settle(gate, intent, channel, outcome)
 
 
 async def _intent(gate: Gate, token: Token, draft: _Draft) -> Intent:

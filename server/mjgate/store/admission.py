@@ -6,17 +6,16 @@ import orjson
 
 from mjgate.domain.send import Intent, Settlement
 
-COMMIT = "select commit_batch(%s::json, %s::bigint[], %s::json, %s::integer[])"
+COMMIT = "select commit_batch(%s::json, %s::json)"
 KNOWN = "select id from tasks where id = any(%s::bigint[])"
 
 
 def commit_parameters(
     settlements: Sequence[Settlement], intents: Sequence[Intent]
-) -> tuple[str | None, list[int], str | None, list[int]]:
-    """Each kind as a JSON array in order of arrival, None for none, with the ids it locks."""
-    return (
-        orjson.dumps(settlements).decode() if settlements else None,
-        [row.id for row in settlements],
-        orjson.dumps(intents).decode() if intents else None,
-        list({row.token for row in intents}),
-    )
+) -> tuple[str | None, str | None]:
+    """Each kind as a JSON array in order of arrival, None for none."""
+    return _array(settlements), _array(intents)
+
+
+def _array(rows: Sequence[Settlement] | Sequence[Intent]) -> str | None:
+    return orjson.dumps(rows).decode() if rows else None

@@ -8,10 +8,9 @@
 -- over other tables would be read from a snapshot older than the lock. Rows are locked in one
 -- order everywhere: tasks by id, then tokens by id.
 --
--- Both kinds come as a JSON array in order of arrival, with the ids of what they lock: tasks of
--- settlements, tokens of intents. Returns a verdict for each intent: held, budget or token.
-create function commit_batch(settlements json, settling bigint[], intents json, admitting integer[])
-  returns text[] language plpgsql as $$
+-- Both kinds come as a JSON array in order of arrival. Returns a verdict for each intent: held,
+-- budget or token.
+create function commit_batch(settlements json, intents json) returns text[] language plpgsql as $$
 #variable_conflict use_column
 declare
   settled bigint;
@@ -24,7 +23,7 @@ begin
         status text, shares_upstream boolean)
     ), t as materialized (
       select id, token_id, price from tasks
-      where id = any(settling) and phase in ('sending', 'unknown')
+      where id = any(array(select id from x)) and phase in ('sending', 'unknown')
       order by id for no key update
     ), u as (
       update tasks set
@@ -58,7 +57,7 @@ begin
           hook, marker, submit_ms, send_s, parent, n)
     ), k as materialized (
       select id, coalesce(budget, 9000000000000000000) - spent - held as free
-      from tokens where id = any(admitting) and revoked_at is null
+      from tokens where id = any(array(select distinct token from x)) and revoked_at is null
       order by id for no key update
     ), f as (
       select x.*, k.free, fit(x.price, k.free) over w as used from x join k on k.id = x.token
