@@ -44,7 +44,7 @@ def mjgate(
         stdin=None if stdin is not None else subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=110,
         cwd=cwd,
         check=False,
     )

@@ -49,6 +49,18 @@ class Config(BaseSettings):
             raise ValueError("must start with postgresql://")
         return value
 
+    @field_validator("database_url", "secret_key", mode="before")
+    @classmethod
+    def _blank_is_unset(cls, value: Any) -> Any:
+        return None if value == "" else value
+
+    @field_validator("data_dir", mode="before")
+    @classmethod
+    def _is_named(cls, value: Any) -> Any:
+        if value == "":
+            raise ValueError("is blank; name a folder or unset it")
+        return value
+
     @property
     def embedded(self) -> bool:
         return self.database_url is None
@@ -75,6 +87,8 @@ def read_config(**overrides: Any) -> Config:
         config = Config(**overrides)
     except ValidationError as error:
         raise ConfigError("\n".join(_fault(fault) for fault in error.errors())) from None
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"{FILE} is no mapping of settings to values ({error})") from None
     except yaml.YAMLError as error:
         raise ConfigError(f"{FILE} is not YAML: {' '.join(str(error).split())}") from None
     _refuse_unknown_variables()

@@ -24,6 +24,7 @@ from mjgate.store.tasks import has_running
 _WATCH_S = 30.0
 _CYCLE_S = 1.0
 _STALLED_S = 60
+_LOOK_FIRST_S = 10.0
 _POLL_S = 1.0
 _MOST_AT_ONCE = 100
 
@@ -44,6 +45,7 @@ class Jobs:
         self._asked: dict[int, float] = {}
         self._asking: set[asyncio.Task[None]] = set()
         self._following: set[int] = set()
+        self._ends_from = 0.0
         self._app = procrastinate.App(
             connector=procrastinate.PsycopgConnector(
                 conninfo=uri, min_size=1, max_size=4, kwargs={"application_name": "mjgate jobs"}
@@ -61,6 +63,7 @@ class Jobs:
 
     async def start(self) -> None:
         await self._app.open_async()
+        self._ends_from = time.monotonic() + _LOOK_FIRST_S
         self._task = asyncio.create_task(self._work(), name="jobs")
 
     async def stop(self) -> None:
@@ -122,7 +125,8 @@ class Jobs:
         for job in await manager.get_stalled_jobs(seconds_since_heartbeat=_STALLED_S):
             with contextlib.suppress(exceptions.ConnectorException):
                 await manager.retry_job(job)
-        for channel in await sweep(self._gate):
+        ends = time.monotonic() > self._ends_from
+        for channel in await sweep(self._gate, ends=ends):
             await self._ask(channel)
 
     async def _work(self) -> None:

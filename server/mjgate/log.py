@@ -1,5 +1,6 @@
 """One JSON line a request, and one for what an operator should know."""
 
+import logging
 import sys
 import time
 from contextvars import ContextVar
@@ -39,10 +40,18 @@ def configure() -> None:
         logger_factory=structlog.BytesLoggerFactory(sys.stdout.buffer),
         cache_logger_on_first_use=True,
     )
+    logging.basicConfig(handlers=[_Relay()], level=logging.WARNING, force=True)
 
 
 def logger() -> Any:
     return _LOGGER
+
+
+class _Relay(logging.Handler):
+    """What libraries warn of, as a line of ours."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        _LOGGER.warning("library", source=record.name, why=record.getMessage().split("\n")[0])
 
 
 def _stamp(_logger: Any, level: str, line: EventDict) -> EventDict:

@@ -275,7 +275,7 @@ def answering(status: int, body: bytes, get: int = 405) -> Any:
 
 
 REFUSED = "the upstream refuses the key"
-NO_LIST = "its task list is HTTP {}: no midjourney-proxy, no new-api?"
+NO_LIST = "its task list is HTTP {}: is it a midjourney-proxy?"
 
 
 @pytest.mark.parametrize(

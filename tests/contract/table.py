@@ -88,7 +88,7 @@ def imagine_fields() -> Iterator[Bad]:
     yield row("no prompt", IMAGINE, {"state": "x"}, "/prompt", "is required")
     yield row("an empty object", IMAGINE, {}, "/prompt", "is required")
     yield row("an empty prompt", IMAGINE, {"prompt": ""}, "/prompt", "at least 1 char")
-    for blank in (" ", "\t\r\n \v\f"):
+    for blank in (" ", "\t\r\n \v\f", "\u3000\u00a0"):
         yield row(f"blank {blank!r}", IMAGINE, {"prompt": blank}, "/prompt", "must not be blank")
     yield row("a long prompt", IMAGINE, imagine(prompt="x" * 65537), "/prompt", "at most 65536")
     yield from typed("imagine", IMAGINE, imagine(), "prompt", (*TEXTS, None), "a string")

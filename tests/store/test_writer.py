@@ -216,7 +216,7 @@ async def test_a_waiter_that_goes_away_harms_nobody(store: Store) -> None:
 
     assert [Verdict.HELD] * 3 == [done[0], *done[2:4]]
     assert Verdict.HELD == await store.writer.admit(intent(9, client))
-    assert (5 * PRICE, 0) == money(store, client)
+    await until(lambda: money(store, client) == (4 * PRICE, 0))
 
 
 async def test_a_connection_lost_while_idle_is_made_again(store: Store) -> None:
@@ -311,3 +311,19 @@ async def test_stopping_without_a_database_gives_up(store: Store, postgres: str)
 
     with pytest.raises(StoreDown, match="not currently accepting connections"):
         await waiter
+
+
+async def test_an_intent_that_waits_too_long_is_let_go_and_released(store: Store) -> None:
+    client = await token(store)
+    impatient = Writer(store.uri, 10, patience_s=0.2)
+    await impatient.start()
+    with psycopg.connect(store.uri) as holder:
+        holder.execute("select from tokens for update")
+        with pytest.raises(StoreDown, match="in time"):
+            await impatient.admit(intent(1, client))
+        with pytest.raises(StoreDown, match="in time"):
+            await impatient.admit(intent(2, client))
+    await impatient.stop()
+
+    assert [(1, "rejected")] == query(store, "select id, phase from tasks")
+    assert [(1, "hold"), (1, "release")] == ledger(store)

@@ -237,7 +237,10 @@ async def _ask(transport: Transport, channel: Channel) -> tuple[Dialect | None, 
     if reply.status in (401, 403):
         return spoken, "the upstream refuses the key"
     if reply.status != 200 or not isinstance(reply.body, list | None):
-        return spoken, f"its task list is HTTP {reply.status}: no midjourney-proxy, no new-api?"
+        return (
+            spoken,
+            f"its task list is HTTP {reply.status}: is it a midjourney-proxy?",
+        )
     if use is None:
         return None, "it speaks no dialect that is known; name one with --dialect"
     return spoken, None

@@ -26,6 +26,7 @@ from mjgate.store.tokens import add_token, renew_token
 from mjgate.workers import run_workers
 
 _NAME = "sandbox"
+_KEY_FILE = "sandbox.token"
 
 
 @click.command()
@@ -46,7 +47,8 @@ def serve(host: str, port: int, workers: int, sandbox: bool, sandbox_port: int |
             return
         taken = listener.getsockname()[1]
         with _sandbox(taken + 1 if sandbox_port is None else sandbox_port) as beside:
-            key = on_pool(base, lambda pool, cipher: _welcome(pool, cipher, beside))
+            key = _kept_key(config)
+            on_pool(base, lambda pool, cipher: _welcome(pool, cipher, beside, key))
             run(lambda: _say_welcome(address, key))
 
 
@@ -131,8 +133,18 @@ def _sandbox(port: int) -> Iterator[str]:
         process.wait()
 
 
-async def _welcome(pool: AsyncConnectionPool, cipher: Cipher, address: str) -> str:
-    """Makes the sandbox a channel and gives the token `sandbox` a new key."""
+def _kept_key(config: Config) -> str:
+    """The key of the token `sandbox`, the same at every start; only its owner may read it."""
+    path = config.data_dir.expanduser() / _KEY_FILE
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.exists():
+        path.touch(0o600)
+        path.write_text(new_key())
+    return path.read_text()
+
+
+async def _welcome(pool: AsyncConnectionPool, cipher: Cipher, address: str, key: str) -> None:
+    """Makes the sandbox a channel and sees to the token `sandbox`."""
     settings = {
         "base_url": address,
         "dialect": Dialect.NOVICEZK,
@@ -145,10 +157,8 @@ async def _welcome(pool: AsyncConnectionPool, cipher: Cipher, address: str) -> s
         await set_channel(pool, cipher, _NAME, {"base_url": address})
     except CommandError:
         await add_channel(pool, cipher, _NAME, settings)
-    key = new_key()
     if not await renew_token(pool, _NAME, key):
         await add_token(pool, _NAME, key, None)
-    return key
 
 
 def _say_sandbox(address: str) -> None:

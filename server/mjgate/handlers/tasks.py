@@ -3,7 +3,8 @@
 from typing import Any
 
 from mjgate.contract.call import Answer, Call
-from mjgate.errors import NotFound
+from mjgate.contract.schema import broken
+from mjgate.errors import NotFound, Violation
 from mjgate.gate import Gate
 from mjgate.log import note
 from mjgate.services.submit import ChangeOf, Imagine, change, imagine
@@ -15,6 +16,8 @@ _MOST_DIGITS = 16
 
 async def submit_imagine(gate: Gate, call: Call) -> Answer:
     body = call.body
+    if not body["prompt"].strip():
+        raise broken([Violation("/prompt", "must not be blank")])
     request = Imagine(body["prompt"], body.get("state"), _hook(body), call.raw)
     with reached():
         return Answer(200, await gate.flight.run(imagine(gate, call.client, request)))

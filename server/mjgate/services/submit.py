@@ -43,6 +43,7 @@ from mjgate.upstream.upstreams import dialect_of
 
 _MARGIN_S = 10.0
 _RETRY_S = 0.2
+_CHALLENGE = {"WWW-Authenticate": 'ApiKey header="mj-api-secret", Bearer'}
 Speak = Callable[[Novicezk, str], Request]
 
 
@@ -143,7 +144,10 @@ async def _submit(gate: Gate, token: Token, draft: _Draft) -> dict[str, Any]:
     if outcome.blames_key:
         with contextlib.suppress(*DOWN):
             await note_fault(gate.store.pool, channel.id, "the upstream refuses the key")
-    return await _settle(gate, intent, channel, outcome)
+    try:
+        return await _settle(gate, intent, channel, outcome)
+    except StoreDown:
+        raise _unknown(intent, UpstreamBroken) from None
 
 
 async def _intent(gate: Gate, token: Token, draft: _Draft) -> Intent:
@@ -180,7 +184,7 @@ async def _admit(gate: Gate, intent: Intent) -> None:
     except RowRefused as error:
         raise InvalidRequest(f"The gateway cannot keep a value of this request: {error}") from None
     if verdict is Verdict.TOKEN:
-        raise Unauthorized("The token was revoked.", headers={"WWW-Authenticate": "Bearer"})
+        raise Unauthorized("The token is wrong or was revoked.", headers=_CHALLENGE)
     if verdict is Verdict.BUDGET:
         raise BudgetSpent(
             f"The budget of this token does not cover {intent.model} "
@@ -278,8 +282,11 @@ async def _settle_unknown(
     """Never sent again: whoever asks is told which task to fetch (design, section 6)."""
     await gate.store.writer.settle(_settlement(gate, intent, channel, Phase.UNKNOWN))
     gate.background.follow(channel.id)
-    kind = type(outcome.error) if outcome.error else UpstreamUnclear
-    raise kind(
+    raise _unknown(intent, type(outcome.error) if outcome.error else UpstreamUnclear)
+
+
+def _unknown(intent: Intent, kind: type[ApiError]) -> ApiError:
+    return kind(
         f"The outcome at the upstream is unknown. Fetch task {intent.id}.",
         properties={"taskId": str(intent.id)},
     )

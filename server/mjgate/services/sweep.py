@@ -8,12 +8,15 @@ from mjgate.store.tasks import channels_with_work, mark_unknown, overdue_tasks
 _AT_ONCE = 500
 
 
-async def sweep(gate: Gate) -> list[int]:
-    """Ends what is overdue; returns the channels that have tasks to follow."""
+async def sweep(gate: Gate, *, ends: bool = True) -> list[int]:
+    """Ends what is overdue; returns the channels that have tasks to follow.
+
+    Without `ends` it only takes up: after an outage tasks are looked at before they are ended.
+    """
     pool = gate.store.pool
     left = await mark_unknown(pool, gate.config.task_deadline)
     if left:
         logger().warning("sends without an outcome", tasks=left)
-    while await end_overdue(gate, await overdue_tasks(pool, _AT_ONCE)):
+    while ends and await end_overdue(gate, await overdue_tasks(pool, _AT_ONCE)):
         pass
     return await channels_with_work(pool)

@@ -14,6 +14,7 @@ import psycopg
 from psycopg import sql
 
 from mjgate.errors import ConfigError
+from mjgate.log import logger
 
 with warnings.catch_warnings():
     # Without XDG_RUNTIME_DIR it warns of its own fallback, which serves us well.
@@ -22,6 +23,7 @@ with warnings.catch_warnings():
 
 DATABASE = "mjgate"
 _FOLDER = "postgres"
+_HANDLES = ".handle_pids.json"
 _START_DEADLINE_S = 60.0
 _WATCH_EVERY_S = 0.5
 
@@ -71,6 +73,8 @@ class Embedded:
         if self._watcher:
             self._watcher.join()
         if self._server:
+            with PostgresServer._lock:
+                _prune(self.folder / _HANDLES)
             self._server.cleanup()
             self._server = None
 
@@ -82,7 +86,7 @@ class Embedded:
                 f"MJGATE_DATA_DIR={self.folder.parent} cannot be written: {error.strerror}"
             ) from error
         with PostgresServer._lock:
-            _prune(self.folder / ".handle_pids.json")
+            _prune(self.folder / _HANDLES)
 
     def _try_start(self) -> str:
         self._server = get_server(self.folder)
@@ -104,8 +108,10 @@ class Embedded:
             assert server is not None
             with suppress(Exception):
                 if not _alive(server):
+                    logger().error("database died", folder=str(self.folder))
                     with server._lock:
                         server.ensure_postgres_running()
+                    logger().info("database is back", folder=str(self.folder))
 
 
 @contextmanager
@@ -132,4 +138,11 @@ def _prune(handles: Path) -> None:
         return
     with suppress(ValueError, TypeError):
         pids = json.loads(handles.read_text() or "[]")
-        handles.write_text(json.dumps([pid for pid in pids if psutil.pid_exists(pid)]))
+        handles.write_text(json.dumps([pid for pid in pids if _lives(pid)]))
+
+
+def _lives(pid: int) -> bool:
+    """A killed process may stay a zombie for as long as nobody asks for it."""
+    with suppress(psutil.NoSuchProcess):
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    return False

@@ -36,6 +36,17 @@ from tasks t where id = any(%s) and phase = 'running'
 """  # noqa: S608
 _FOLLOWED_EXTRAS = 4
 
+# Two halves, since each of the two indexes holds one.
+_BOUND = """
+select id from (
+  select id, token_id from tasks
+  where channel_id = %(channel)s and upstream_id = %(upstream)s and not shares_upstream
+  union all
+  select id, token_id from tasks
+  where channel_id = %(channel)s and upstream_id = %(upstream)s and shares_upstream
+) bound where token_id = %(token)s order by id limit 1
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Parent:
@@ -88,9 +99,8 @@ async def find_bound(
     """The task of this token that a channel knows by an id."""
     async with pool.connection() as connection:
         cursor = await connection.execute(
-            "select id from tasks where channel_id = %s and upstream_id = %s and token_id = %s "
-            "order by id limit 1",
-            [channel, upstream_id, token],
+            _BOUND,
+            {"channel": channel, "upstream": upstream_id, "token": token},
         )
         row = await cursor.fetchone()
         return int(row[0]) if row else None
@@ -244,8 +254,9 @@ async def overdue_tasks(pool: AsyncConnectionPool, limit: int) -> list[Task]:
     async with pool.connection() as connection:
         cursor = connection.cursor(row_factory=class_row(Task))
         await cursor.execute(
-            f"select {WIRE} from tasks where phase in ('running', 'unknown') "  # noqa: S608
-            "and deadline < now() order by deadline limit %s",
-            [limit],
+            f"(select {WIRE} from tasks where phase = 'running' and deadline < now() limit %s) "  # noqa: S608
+            f"union all (select {WIRE} from tasks where phase = 'unknown' and deadline < now() "
+            "limit %s)",
+            [limit, limit],
         )
         return await cursor.fetchall()

@@ -3,9 +3,13 @@
 No timer: what arrived while the last batch was written is the next batch. A row that the
 database refuses fails alone: the batch is halved until it stands alone. After a lost
 connection the writer asks which of its ids exist and runs only the rest.
+
+An intent does not wait for ever: after a while its client is gone, and a picture that nobody
+waits for must not be drawn. It is let go, and released should it have been written after all.
 """
 
 import asyncio
+import contextlib
 import math
 import time
 from collections import deque
@@ -16,6 +20,7 @@ import psycopg
 from psycopg import AsyncConnection, errors
 
 from mjgate.domain.send import Intent, Settlement, Verdict
+from mjgate.domain.task import Phase
 from mjgate.errors import RowRefused, StoreDown, StoreFull
 from mjgate.metrics import BATCH_ROWS, BATCH_WAIT
 from mjgate.store.admission import COMMIT, KNOWN, commit_parameters
@@ -25,6 +30,8 @@ from mjgate.store.refusals import REFUSALS, first_line
 _MOST_ROWS = 512
 _RETRY_S = 0.1
 _GIVE_UP_S = 2.0
+_PATIENCE_S = 15.0
+_PATROLS = 10
 _REPEATABLE = (errors.DeadlockDetected, errors.SerializationFailure)
 _LOST = (psycopg.OperationalError, psycopg.InterfaceError)
 
@@ -37,23 +44,32 @@ class _Row:
     done: asyncio.Future[Verdict | None]
     since: float = field(default_factory=time.perf_counter)
 
+    @property
+    def left(self) -> bool:
+        """Whether nobody waits for it any more; an outcome is written all the same."""
+        return isinstance(self.work, Intent) and self.done.done()
+
 
 class Writer:
     """Writes the intents and outcomes of one process, in order of arrival."""
 
-    def __init__(self, uri: str, limit: int) -> None:
+    def __init__(self, uri: str, limit: int, patience_s: float = _PATIENCE_S) -> None:
         self._uri = uri
         self._limit = limit
+        self._patience_s = patience_s
+        self._batch: Sequence[_Row] = ()
         self._rows: deque[_Row] = deque()
         self._wake = asyncio.Event()
         self._connection: AsyncConnection | None = None
         self._task: asyncio.Task[None] | None = None
+        self._patrol: asyncio.Task[None] | None = None
         self._stopping = False
         self._give_up = math.inf
 
     async def start(self) -> None:
         await self._open()
         self._task = asyncio.create_task(self._run(), name="writer")
+        self._patrol = asyncio.create_task(self._let_go(), name="writer's patrol")
 
     async def stop(self) -> None:
         """Writes what waits, then ends; without a database it gives up after a while."""
@@ -61,7 +77,11 @@ class Writer:
         self._give_up = time.monotonic() + _GIVE_UP_S
         self._wake.set()
         assert self._task is not None
+        assert self._patrol is not None
         await self._task
+        self._patrol.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._patrol
         await self._live.close()
 
     async def admit(self, intent: Intent) -> Verdict:
@@ -69,6 +89,7 @@ class Writer:
 
         Raises:
             StoreFull: more waits than may wait.
+            StoreDown: it waited too long; nothing was held, or it is released.
             RowRefused: the database cannot hold a value of it.
         """
         if len(self._rows) >= self._limit:
@@ -98,11 +119,21 @@ class Writer:
                 await self._wake.wait()
                 continue
             batch = [self._rows.popleft() for _ in range(min(len(self._rows), _MOST_ROWS))]
+            self._batch = batch
             await self._write(batch)
+            self._batch = ()
+
+    async def _let_go(self) -> None:
+        while True:
+            await asyncio.sleep(self._patience_s / _PATROLS)
+            late = time.perf_counter() - self._patience_s
+            for row in (*self._batch, *self._rows):
+                if row.since < late and isinstance(row.work, Intent):
+                    _fail(row, StoreDown("the database does not answer in time"))
 
     async def _write(self, batch: Sequence[_Row]) -> None:
         """Writes a batch to the end: every row gets its verdict or its error."""
-        while batch:
+        while batch := [row for row in batch if not row.left]:
             try:
                 verdicts = await self._commit(batch)
             except REFUSALS as error:
@@ -116,7 +147,7 @@ class Writer:
                 await self._divide(batch, error)
                 return
             else:
-                _finish(batch, verdicts)
+                self._finish(batch, verdicts)
                 return
 
     async def _divide(self, batch: Sequence[_Row], error: Exception) -> None:
@@ -158,8 +189,20 @@ class Writer:
         cursor = await self._live.execute(KNOWN, [ids])
         known = {found for (found,) in await cursor.fetchall()}
         written = [row for row in batch if isinstance(row.work, Intent) and row.work.id in known]
-        _finish(written, [Verdict.HELD] * len(written))
+        self._finish(written, [Verdict.HELD] * len(written))
         return [row for row in batch if row not in written]
+
+    def _finish(self, batch: Sequence[_Row], verdicts: Sequence[Verdict | None]) -> None:
+        now = time.perf_counter()
+        for row, verdict in zip(batch, verdicts, strict=True):
+            BATCH_WAIT.observe(now - row.since)
+            if not row.done.done():
+                row.done.set_result(verdict)
+            elif verdict is Verdict.HELD and isinstance(row.work, Intent):
+                self._release(row.work)
+
+    def _release(self, intent: Intent) -> None:
+        self._enqueue(Settlement(intent.id, intent.channel, Phase.REJECTED, 0.0))
 
     @property
     def _live(self) -> AsyncConnection:
@@ -169,14 +212,6 @@ class Writer:
     async def _open(self) -> None:
         self._connection = await connect(self._uri, "writer")
         self._cursor = self._connection.cursor(binary=True)
-
-
-def _finish(batch: Sequence[_Row], verdicts: Sequence[Verdict | None]) -> None:
-    now = time.perf_counter()
-    for row, verdict in zip(batch, verdicts, strict=True):
-        BATCH_WAIT.observe(now - row.since)
-        if not row.done.done():
-            row.done.set_result(verdict)
 
 
 def _fail(row: _Row, error: Exception) -> None:

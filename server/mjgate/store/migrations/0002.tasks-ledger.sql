@@ -42,6 +42,7 @@ create table tasks (
 );
 create unique index tasks_upstream on tasks (channel_id, upstream_id)
   where upstream_id is not null and not shares_upstream;
+create index tasks_shared on tasks (channel_id, upstream_id) where shares_upstream;
 create index tasks_running on tasks (channel_id, accepted_at) where phase = 'running';
 create index tasks_sending on tasks (send_deadline) where phase = 'sending';
 create index tasks_unknown on tasks (channel_id) where phase = 'unknown';
