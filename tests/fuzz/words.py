@@ -1,0 +1,65 @@
+"""Rules that the contract says in words, since no schema can: what is refused everywhere."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+LEAST, MOST = -(2**63), 2**63 - 1
+
+
+def _has_nul(leaf: Any) -> bool:
+    return isinstance(leaf, str) and "\0" in leaf
+
+
+def _is_huge(leaf: Any) -> bool:
+    return isinstance(leaf, int) and not LEAST <= leaf <= MOST
+
+
+def _has_surrogate(leaf: Any) -> bool:
+    return isinstance(leaf, str) and any("\ud800" <= sign <= "\udfff" for sign in leaf)
+
+
+RULES: Mapping[str, Callable[[Any], bool]] = {
+    "must not hold U+0000": _has_nul,
+    "must be a whole number of at most 64 bits": _is_huge,
+    "must not hold a lone surrogate": _has_surrogate,
+}
+"""What a refusal says, and what it is right about."""
+
+
+def leaves(value: Any) -> Iterator[Any]:
+    """Every key and leaf of a JSON value."""
+    if isinstance(value, dict):
+        for key, child in value.items():
+            yield key
+            yield from leaves(child)
+    elif isinstance(value, list):
+        for child in value:
+            yield from leaves(child)
+    else:
+        yield value
+
+
+def broken_rules(value: Any) -> list[str]:
+    """What a refusal of this value may say; empty where it must not be refused for a word."""
+    found = list(leaves(value))
+    return [text for text, breaks in RULES.items() if any(breaks(leaf) for leaf in found)]
+
+
+def tame(value: Any) -> Any:
+    """The same value with nothing in it that is refused everywhere."""
+    if isinstance(value, dict):
+        return {tame(key): tame(child) for key, child in value.items()}
+    if isinstance(value, list):
+        return [tame(child) for child in value]
+    if _is_huge(value):
+        return value % MOST
+    return value.replace("\0", "0") if isinstance(value, str) else value
+
+
+def parsed(body: Any) -> Any:
+    """A sent body as Python's own parser reads it; None for what is no JSON."""
+    try:
+        return json.loads(body or b"null")
+    except (ValueError, RecursionError):
+        return None
