@@ -65,7 +65,7 @@ class Verdict:
 
     @property
     def counting(self) -> Spread:
-        return self.by_rate if self.counts == "req/s" else self.by_cpu
+        return self.by_rate if self.counts == "req/s" else self.by_gateway
 
     @property
     def met(self) -> bool:
@@ -185,7 +185,8 @@ def _how_judged(machine: Machine) -> str:
     if machine.crowded:
         return (
             f"{machine.cores} cores are too few for stub, load, database and gateway at once: "
-            "CPU per request, PostgreSQL's included, decides."
+            "the gateway's CPU per request decides, since with enough cores it is what bounds "
+            "the requests per second; with PostgreSQL's it is shown beside."
         )
     return f"{machine.cores} cores: requests per second decide."
 

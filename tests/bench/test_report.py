@@ -38,8 +38,11 @@ def test_ratios_are_made_of_requests_and_of_cpu_with_and_without_the_database() 
     assert round(verdict.by_gateway.median, 3) == 0.667
 
 
-def test_cpu_decides_where_cores_are_few() -> None:
-    assert [verdict.met for verdict in judge([BARE, STOCK, OURS], SMALL)] == [False, True]
+def test_the_gateways_cpu_decides_where_cores_are_few() -> None:
+    crowded = sample("ours", 1000, gateway=0.15, postgres=0.05)
+    slow = sample("ours", 3000, gateway=0.75, postgres=0.05)
+    assert [verdict.met for verdict in judge([BARE, STOCK, crowded], SMALL)] == [True, True]
+    assert [verdict.met for verdict in judge([BARE, STOCK, slow], SMALL)] == [False, True]
 
 
 def test_requests_decide_where_each_program_has_a_core() -> None:
