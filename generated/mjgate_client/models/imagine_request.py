@@ -16,7 +16,7 @@ class ImagineRequest:
     """Imagine提交参数
 
     Attributes:
-        prompt (str): 提示词. Not blank.
+        prompt (str): 提示词. Not blank: white space of any alphabet alone is refused.
         base64 (None | str | Unset): 垫图base64, a data URL. Older than `base64Array`, which takes several.
         base_64_array (list[str] | None | Unset): 垫图base64, data URLs.
         notify_hook (None | str | Unset): 回调地址, 为空时使用全局notifyHook. An absolute http or https address without
