@@ -128,9 +128,10 @@ async def raw_gateway(postgres: str, speak: Speak) -> AsyncIterator[Gateway]:
 
 async def heard(address: str, prompt: str) -> list[dict[str, Any]]:
     """The submits with a prompt that reached the upstream."""
+    asked = {"path": "/mj/submit", "text": prompt}
     async with (
         aiohttp.ClientSession() as session,
-        session.get(f"{address}/sandbox/requests?path=/mj/submit") as response,
+        session.get(f"{address}/sandbox/requests", params=asked) as response,
     ):
         requests = (await response.json())["requests"]
     return [each for each in requests if json.loads(each["body"]).get("prompt") == prompt]
