@@ -8,12 +8,13 @@ from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
 
 from mjgate.contract.call import Answer, Call
-from mjgate.errors import Fault, Forbidden, StoreDown, Unavailable
+from mjgate.errors import Fault, Forbidden, StoreDown, Unauthorized, Unavailable
 from tests.contract.document import faults
 from tests.contract.inprocess import ANSWERS, KEY, TASK, ask, ours, scope
 
 GOOD = {"mj-api-secret": KEY, "content-type": "application/json"}
 FETCH = "/mj/task/1/fetch"
+CHALLENGE = 'ApiKey header="mj-api-secret", Bearer'
 
 
 def answering(status: int, body: Any) -> Any:
@@ -68,6 +69,7 @@ async def test_a_good_answer_is_not_counted() -> None:
     ("error", "status", "slug", "more"),
     [
         (Forbidden("No."), 403, "forbidden", {}),
+        (Unauthorized("Gone."), 401, "unauthorized", {"www-authenticate": CHALLENGE}),
         (Unavailable("Full.", 7), 503, "unavailable", {"retry-after": "7"}),
         (StoreDown("gone"), 503, "unavailable", {"retry-after": "2"}),
         (Fault("Odd."), 500, "internal", {}),

@@ -124,10 +124,6 @@ def test_without_the_button_it_is_refused_as_an_upstream_would(
     assert (4, description) == (refusal.value.code, refusal.value.description)
 
 
-def test_only_new_api_lists_nothing() -> None:
-    assert [Dialect.NEW_API] == [name for name, spoken in DIALECTS.items() if not spoken.lists_all]
-
-
 def test_tasks_are_listed_by_their_ids() -> None:
     request = Novicezk().list_request(["1", "2"])
 

@@ -21,7 +21,7 @@ from mjgate.errors import CommandError, ConfigError
 from mjgate.sandbox import DIALECTS, DialectName, Settings, serve_sandbox
 from mjgate.serve import Base, Signals, follow_parent, listen, open_base, run_server
 from mjgate.store.channels import add_channel, list_channels, set_channel
-from mjgate.store.cipher import Cipher
+from mjgate.store.cipher import Cipher, kept_secret
 from mjgate.store.tokens import add_token, renew_token
 from mjgate.workers import run_workers
 
@@ -47,7 +47,7 @@ def serve(host: str, port: int, workers: int, sandbox: bool, sandbox_port: int |
             return
         taken = listener.getsockname()[1]
         with _sandbox(taken + 1 if sandbox_port is None else sandbox_port) as beside:
-            key = _kept_key(config)
+            key = kept_secret(config.data_dir.expanduser() / _KEY_FILE, new_key)
             on_pool(base, lambda pool, cipher: _welcome(pool, cipher, beside, key))
             run(lambda: _say_welcome(address, key))
 
@@ -131,16 +131,6 @@ def _sandbox(port: int) -> Iterator[str]:
     finally:
         os.close(writing)
         process.wait()
-
-
-def _kept_key(config: Config) -> str:
-    """The key of the token `sandbox`, the same at every start; only its owner may read it."""
-    path = config.data_dir.expanduser() / _KEY_FILE
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if not path.exists():
-        path.touch(0o600)
-        path.write_text(new_key())
-    return path.read_text()
 
 
 async def _welcome(pool: AsyncConnectionPool, cipher: Cipher, address: str, key: str) -> None:

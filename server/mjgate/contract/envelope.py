@@ -17,7 +17,7 @@ from mjgate.contract.routing import OPERATION
 from mjgate.contract.security import CLIENT
 from mjgate.contract.send import send_answer, send_bytes
 from mjgate.contract.validation import ClientGone
-from mjgate.errors import ApiError, Fault, StoreDown, Unavailable
+from mjgate.errors import ApiError, Fault, StoreDown, Unauthorized, Unavailable
 from mjgate.log import logger, milliseconds, open_notes
 from mjgate.metrics import REQUESTS
 
@@ -115,8 +115,11 @@ class _Sender:
 async def _send_error(scope: Scope, sender: _Sender, error: ApiError) -> None:
     if sender.started:
         raise error
-    answer = Answer(error.status, error.body(), error.headers)
     operation: Operation | None = scope.get(OPERATION)
+    own = dict(error.headers)
+    if operation is not None and error.status == Unauthorized.status:
+        own["WWW-Authenticate"] = operation.challenge
+    answer = Answer(error.status, error.body(), own)
     if operation is not None:
         check_answer(operation, answer)
     await send_answer(sender, answer)

@@ -52,6 +52,11 @@ class Operation:
     answers: Mapping[int, Schema]
 
     @property
+    def challenge(self) -> str:
+        """What a 401 of it says in WWW-Authenticate."""
+        return ", ".join(dict.fromkeys(scheme.challenge for scheme in self.schemes))
+
+    @property
     def segments(self) -> tuple[str, ...]:
         return tuple(self.path.split("/"))
 

@@ -40,7 +40,6 @@ class Schema:
 
     def __init__(self, schema: Mapping[str, Any], components: Mapping[str, Any]) -> None:
         self._root = {"allOf": [_denull(schema)], "components": _denull(components)}
-        self._components = self._root["components"]
         self._judge = jsonschema_rs.Draft4Validator(self._root)
         self._words = _Words(self._root)
 

@@ -45,13 +45,12 @@ class Security(SecurityMiddleware):
                 client = await self._authenticate(scope["state"], key)
                 if client is not None:
                     return client
-        challenge = ", ".join(dict.fromkeys(scheme.challenge for scheme in operation.schemes))
         reason = (
             "The token is wrong or was revoked."
             if shown
             else "No token. Send mj-api-secret: <token> or Authorization: Bearer <token>."
         )
-        raise Unauthorized(reason, headers={"WWW-Authenticate": challenge})
+        raise Unauthorized(reason)
 
 
 def _key(scope: Scope, scheme: Scheme) -> str:

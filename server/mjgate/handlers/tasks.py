@@ -16,7 +16,7 @@ _MOST_DIGITS = 16
 
 async def submit_imagine(gate: Gate, call: Call) -> Answer:
     body = call.body
-    if not body["prompt"].strip():
+    if body["prompt"].isspace():
         raise broken([Violation("/prompt", "must not be blank")])
     request = Imagine(body["prompt"], body.get("state"), _hook(body), call.raw)
     with reached():

@@ -43,7 +43,6 @@ from mjgate.upstream.upstreams import dialect_of
 
 _MARGIN_S = 10.0
 _RETRY_S = 0.2
-_CHALLENGE = {"WWW-Authenticate": 'ApiKey header="mj-api-secret", Bearer'}
 Speak = Callable[[Novicezk, str], Request]
 
 
@@ -184,7 +183,7 @@ async def _admit(gate: Gate, intent: Intent) -> None:
     except RowRefused as error:
         raise InvalidRequest(f"The gateway cannot keep a value of this request: {error}") from None
     if verdict is Verdict.TOKEN:
-        raise Unauthorized("The token is wrong or was revoked.", headers=_CHALLENGE)
+        raise Unauthorized("The token is wrong or was revoked.")
     if verdict is Verdict.BUDGET:
         raise BudgetSpent(
             f"The budget of this token does not cover {intent.model} "
@@ -281,7 +280,6 @@ async def _settle_unknown(
 ) -> dict[str, Any]:
     """Never sent again: whoever asks is told which task to fetch (design, section 6)."""
     await gate.store.writer.settle(_settlement(gate, intent, channel, Phase.UNKNOWN))
-    gate.background.follow(channel.id)
     raise _unknown(intent, type(outcome.error) if outcome.error else UpstreamUnclear)
 
 

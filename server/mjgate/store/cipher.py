@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
@@ -59,17 +60,20 @@ def secret_keys(setting: SecretStr | None, data_dir: Path | None) -> str:
             "MJGATE_SECRET_KEY is missing; with DATABASE_URL set it to the output of: "
             "mjgate secrets new"
         )
-    return _own_key(data_dir / FILE)
+    return kept_secret(data_dir / FILE, new_secret_key)
 
 
-def _own_key(path: Path) -> str:
-    """Linked into place whole: a process killed in between leaves no empty key."""
+def kept_secret(path: Path, make: Callable[[], str]) -> str:
+    """The secret in a file of mode 0600, made at the first call.
+
+    Linked into place whole: a process killed in between leaves no empty secret.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     if not path.exists():
-        draft = path.with_name(f"{FILE}.{os.getpid()}")
+        draft = path.with_name(f"{path.name}.{os.getpid()}")
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "w") as file:
-            file.write(new_secret_key() + "\n")
+            file.write(make() + "\n")
         with contextlib.suppress(FileExistsError):
             path.hardlink_to(draft)
         draft.unlink()

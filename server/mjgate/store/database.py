@@ -6,7 +6,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import orjson
-import psycopg
 from psycopg.types.json import set_json_loads
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
@@ -21,10 +20,11 @@ from mjgate.store.connect import tune
 from mjgate.store.ids import Ids
 from mjgate.store.prices import current_prices
 from mjgate.store.reader import Reader
+from mjgate.store.refusals import LOST
 from mjgate.store.tokens import find_token
 from mjgate.store.writer import Writer
 
-DOWN = (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout)
+DOWN = (*LOST, PoolTimeout)
 """What psycopg raises when the database cannot be reached."""
 _POOL = 8
 _POOL_TIMEOUT_S = 5.0

@@ -8,17 +8,15 @@ import contextlib
 import time
 from collections.abc import Iterable
 
-import psycopg
 from psycopg import AsyncConnection
 
 from mjgate.domain.task import Task
 from mjgate.errors import StoreDown
 from mjgate.store.connect import connect
-from mjgate.store.refusals import first_line
+from mjgate.store.refusals import LOST, first_line
 from mjgate.store.tasks import WIRE
 
 _QUERY = f"select {WIRE}, token_id from tasks where id = any(%s) and phase <> 'rejected'"  # noqa: S608
-_LOST = (psycopg.OperationalError, psycopg.InterfaceError)
 _PATIENCE_S = 5.0
 _RETRY_S = 0.1
 
@@ -74,7 +72,7 @@ class Reader:
         while True:
             try:
                 return await self._ask(list(ids))
-            except _LOST:
+            except LOST:
                 if time.monotonic() > end:
                     raise
                 await asyncio.sleep(_RETRY_S)

@@ -1,6 +1,7 @@
 """What PostgreSQL, or the way to it, says of a row that it cannot hold."""
 
 import orjson
+import psycopg
 from psycopg import errors
 
 REFUSALS = (
@@ -9,6 +10,10 @@ REFUSALS = (
     errors.ProgramLimitExceeded,
     orjson.JSONEncodeError,
 )
+
+
+LOST = (psycopg.OperationalError, psycopg.InterfaceError)
+"""What psycopg raises for a connection that is gone, or cannot be made."""
 
 
 def first_line(error: Exception) -> str:

@@ -16,7 +16,6 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-import psycopg
 from psycopg import AsyncConnection, errors
 
 from mjgate.domain.send import Intent, Settlement, Verdict
@@ -25,7 +24,7 @@ from mjgate.errors import RowRefused, StoreDown, StoreFull
 from mjgate.metrics import BATCH_ROWS, BATCH_WAIT
 from mjgate.store.admission import COMMIT, KNOWN, commit_parameters
 from mjgate.store.connect import connect
-from mjgate.store.refusals import REFUSALS, first_line
+from mjgate.store.refusals import LOST, REFUSALS, first_line
 
 _MOST_ROWS = 512
 _RETRY_S = 0.1
@@ -33,7 +32,6 @@ _GIVE_UP_S = 2.0
 _PATIENCE_S = 15.0
 _PATROLS = 10
 _REPEATABLE = (errors.DeadlockDetected, errors.SerializationFailure)
-_LOST = (psycopg.OperationalError, psycopg.InterfaceError)
 
 
 @dataclass(slots=True)
@@ -141,7 +139,7 @@ class Writer:
                 return
             except _REPEATABLE:
                 continue
-            except _LOST:
+            except LOST:
                 batch = await self._reconnect(batch)
             except Exception as error:
                 await self._divide(batch, error)
@@ -188,9 +186,13 @@ class Writer:
         ids = [row.work.id for row in batch if isinstance(row.work, Intent)]
         cursor = await self._live.execute(KNOWN, [ids])
         known = {found for (found,) in await cursor.fetchall()}
-        written = [row for row in batch if isinstance(row.work, Intent) and row.work.id in known]
+        rest: list[_Row] = []
+        written: list[_Row] = []
+        for row in batch:
+            held = isinstance(row.work, Intent) and row.work.id in known
+            (written if held else rest).append(row)
         self._finish(written, [Verdict.HELD] * len(written))
-        return [row for row in batch if row not in written]
+        return rest
 
     def _finish(self, batch: Sequence[_Row], verdicts: Sequence[Verdict | None]) -> None:
         now = time.perf_counter()

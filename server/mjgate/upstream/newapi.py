@@ -11,7 +11,6 @@ from mjgate.upstream.novicezk import Novicezk
 class NewApi(Novicezk):
     """It forgets `state`, lists nothing, and asks an index even of a REROLL."""
 
-    lists_all: ClassVar[bool] = False
     reroll_extra: ClassVar[Mapping[str, Any]] = {"index": 1}
 
     def _sight(self, item: dict[str, Any], status: str) -> Sight:

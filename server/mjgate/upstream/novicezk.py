@@ -50,7 +50,6 @@ class Change:
 class Novicezk:
     """Changes go to `/mj/submit/change`; `state` is echoed; `/mj/task/list` names all tasks."""
 
-    lists_all: ClassVar[bool] = True
     reroll_extra: ClassVar[Mapping[str, Any]] = {}
 
     def imagine(self, body: bytes, marker: str) -> Request:
