@@ -23,7 +23,7 @@ from mjgate.contract.protocol import Protocol
 from mjgate.errors import ConfigError
 from mjgate.flight import Flight
 from mjgate.store.cipher import Cipher, secret_keys
-from mjgate.store.embedded import Embedded
+from mjgate.store.embedded import embedded
 from mjgate.store.schema import migrate
 
 _CONNECTIONS_S = 1
@@ -58,15 +58,10 @@ def open_base(config: Config, *, keep: bool = False) -> Iterator[Base]:
         migrate(base.uri)
         yield base
         return
-    embedded = Embedded(config.data_dir)
-    try:
-        base = _base(embedded.start(), config)
+    with embedded(config.data_dir, keep=keep) as uri:
+        base = _base(uri, config)
         migrate(base.uri)
-        if keep:
-            embedded.watch()
         yield base
-    finally:
-        embedded.stop()
 
 
 def _checked(uri: str) -> str:

@@ -131,11 +131,13 @@ class Embedded:
 
 
 @contextmanager
-def embedded(data_dir: Path) -> Iterator[str]:
-    """The address of the embedded PostgreSQL for the length of a command."""
+def embedded(data_dir: Path, *, keep: bool = False) -> Iterator[str]:
+    """The address of the embedded PostgreSQL; with `keep` it is restarted should it die."""
     server = Embedded(data_dir)
-    uri = server.start()
     try:
+        uri = server.start()
+        if keep:
+            server.watch()
         yield uri
     finally:
         server.stop()
