@@ -1,5 +1,6 @@
 """The contract: one YAML file, loaded as it is and never through a template step."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,3 +40,13 @@ def load_document(path: Path | None = None) -> Document:
     if not isinstance(spec, dict):
         raise ConfigError(f"the contract {place} is no YAML object")
     return Document(source, spec)
+
+
+def resolved(document: Mapping[str, Any], node: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What a node says, be it here or where its `$ref` within the document points."""
+    found: Any = document
+    if "$ref" not in node:
+        return node
+    for part in node["$ref"].removeprefix("#/").split("/"):
+        found = found[part]
+    return found  # type: ignore[no-any-return]

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from mjgate.contract.document import resolved
 from mjgate.contract.forms import (
     check_document,
     check_operation,
@@ -105,7 +106,7 @@ def _compile(spec: Mapping[str, Any], path: str, method: str, raw: Mapping[str, 
         parameters=tuple(_parameter(place, p, components) for p in raw.get("parameters", ())),
         body=_body(place, raw.get("requestBody"), components),
         answers={
-            _status(place, status): _answer(place, status, _resolve(spec, response), components)
+            _status(place, status): _answer(place, status, resolved(spec, response), components)
             for status, response in raw["responses"].items()
         },
     )
@@ -173,13 +174,3 @@ def _answer(
 def _schema(place: str, holder: Mapping[str, Any], components: Mapping[str, Any]) -> Schema:
     check_schema(place, holder["schema"], components)
     return Schema(holder["schema"], components)
-
-
-def _resolve(spec: Mapping[str, Any], node: Mapping[str, Any]) -> Mapping[str, Any]:
-    reference = node.get("$ref")
-    if reference is None:
-        return node
-    found: Any = spec
-    for part in reference.removeprefix("#/").split("/"):
-        found = found[part]
-    return found  # type: ignore[no-any-return]

@@ -12,6 +12,7 @@ import jsonschema_rs
 from jsonschema import Draft4Validator
 from jsonschema.validators import extend
 
+from mjgate.contract.document import resolved
 from mjgate.errors import InvalidRequest, Violation
 
 _TYPES = {
@@ -63,7 +64,7 @@ class Schema:
             yield from self._branch(error)
         elif error.validator in ("oneOf", "anyOf"):
             choices = " or ".join(
-                _described(self._found(branch)) for branch in error.validator_value
+                _described(resolved(self._root, branch)) for branch in error.validator_value
             )
             yield Violation(pointer(error.absolute_path), f"must be {choices}")
         else:
@@ -87,15 +88,6 @@ class Schema:
             for inner in branch.iter_errors(value):
                 inner.parent = error
                 yield from self._worded(inner)
-
-    def _found(self, schema: Mapping[str, Any]) -> Mapping[str, Any]:
-        reference = schema.get("$ref")
-        if reference is None:
-            return schema
-        found: Any = self._root
-        for part in reference.removeprefix("#/").split("/"):
-            found = found[part]
-        return found  # type: ignore[no-any-return]
 
 
 def _early_items(validator: Any, schema: Any, instance: Any, _: Any) -> Iterator[Any]:
