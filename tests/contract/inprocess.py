@@ -134,6 +134,8 @@ async def ask(
 
 
 def scope(method: str, path: str, headers: Mapping[str, str]) -> dict[str, Any]:
+    """The scope of a request; what stands after a `?` is its query."""
+    path, _, query = path.partition("?")
     return {
         "type": "http",
         "asgi": {"version": "3.0"},
@@ -142,7 +144,7 @@ def scope(method: str, path: str, headers: Mapping[str, str]) -> dict[str, Any]:
         "scheme": "http",
         "path": unquote(path),
         "raw_path": path.encode(),
-        "query_string": b"",
+        "query_string": query.encode(),
         "root_path": "",
         "headers": [(name.lower().encode(), text.encode()) for name, text in headers.items()],
         "client": ("127.0.0.1", 1),

@@ -54,6 +54,12 @@ def choice(**keys: Any) -> Edit:
     return lambda spec: spec["components"]["schemas"]["ChangeRequest"].update(keys)
 
 
+def another(**keys: Any) -> Edit:
+    """One more parameter, in the query unless `keys` say otherwise."""
+    raw = {"name": "more", "in": "query", "schema": {"type": "string"}}
+    return lambda spec: fetch(spec)["parameters"].append({**raw, **keys})
+
+
 BASIC = {"type": "http", "scheme": "basic"}
 IN_QUERY = {"type": "apiKey", "in": "query", "name": "key"}
 
@@ -84,13 +90,49 @@ REFUSED: dict[str, tuple[Edit, str]] = {
     "basic": (changed(schemes, bearer=BASIC), "a security scheme of type http"),
     "a key in the query": (changed(schemes, secret=IN_QUERY), "a security scheme of type apiKey"),
     "OAuth": (changed(schemes, secret={"type": "oauth2"}), "a security scheme of type oauth2"),
-    "a query parameter": (changed(parameter, **{"in": "query"}), "no string in the path"),
     "a number in the path": (
         changed(parameter, schema={"type": "integer"}),
-        "no string in the path",
+        "fetch id is of type integer in the path: not supported",
     ),
-    "a parameter by media type": (without(parameter, "schema"), "no string in the path"),
+    "an optional part of the path": (
+        changed(parameter, required=False),
+        "fetch id is optional in the path",
+    ),
+    "a parameter by media type": (without(parameter, "schema"), "by media type or in a cookie"),
+    "a cookie": (another(**{"in": "cookie"}), "by media type or in a cookie"),
+    "a list in the query": (
+        another(schema={"type": "array", "items": {"type": "string"}}),
+        "fetch more is of type array in the query: not supported",
+    ),
+    "a parameter of any type": (another(schema={}), "fetch more is of type None in the query"),
+    "a parameter that may be null": (
+        another(schema={"type": "string", "nullable": True}),
+        "fetch more is nullable: no text is null",
+    ),
+    "an odd parameter": (another(schema={"type": "string", "not": {}}), "fetch more uses not"),
+    "explode": (another(explode=False), "has a parameter that uses explode"),
+    "blank values": (another(allowEmptyValue=True), "has a parameter that uses allowEmptyValue"),
+    "a header of HTTP's own": (
+        another(**{"in": "header", "name": "Content-Type"}),
+        "has the parameter Content-Type: HTTP has it already",
+    ),
+    "one name in two places": (
+        another(**{"in": "header", "name": "ID"}),
+        "has several parameters called id",
+    ),
+    "a default of what must be given": (
+        another(required=True, schema={"type": "string", "default": "x"}),
+        "fetch more is required and has a default",
+    ),
+    "a default that is refused": (
+        another(schema={"type": "integer", "default": 11, "maximum": 10}),
+        "fetch more has the default 11, which its own schema refuses",
+    ),
     "a style": (changed(parameter, style="matrix"), "has a parameter that uses style"),
+    "a parameter elsewhere than in the path": (
+        changed(parameter, **{"in": "query"}),
+        "has other parameters than its path",
+    ),
     "a parameter by name": (
         changed(fetch, parameters=[{"$ref": "#/components/parameters/Id"}]),
         "has other parameters than its path",
@@ -202,6 +244,9 @@ def test_a_contract_without_components_is_refused() -> None:
         changed(state, pattern="^[a-z]*$"),
         changed(post, deprecated=True, externalDocs={"url": "https://a.b"}, **{"x-more": 1}),
         without(lambda s: s, "servers"),
+        another(schema={"type": "integer", "default": 1}),
+        another(schema={"$ref": "#/components/schemas/SheetAction"}),
+        another(**{"in": "header"}, required=True, deprecated=True, example="x"),
     ],
 )
 def test_what_changes_no_verdict_is_taken(edit: Edit) -> None:

@@ -9,10 +9,14 @@ G = TypeVar("G")
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request. `client` is who authenticated; `raw` the body as received."""
+    """One request. `client` is who authenticated; `raw` the body as received.
+
+    `parameters` are by name as the contract writes it, whole numbers as int; an optional one
+    that was not given and has no default is absent.
+    """
 
     client: Any
-    parameters: Mapping[str, str]
+    parameters: Mapping[str, Any]
     body: Any = None
     raw: bytes = b""
 

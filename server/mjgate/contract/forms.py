@@ -1,9 +1,11 @@
 """The forms of a contract that are enforced; any other is refused at start, never ignored."""
 
 import re
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from mjgate.contract.document import resolved
 from mjgate.errors import ConfigError
 
 _MEANT = {
@@ -50,6 +52,10 @@ _PARAMETER = {
     "required",
     "schema",
 }
+_PLACES = {"path": {"string"}, "query": {"string", "integer"}, "header": {"string", "integer"}}
+"""Where parameters may stand, and of what types."""
+_RESERVED = {"accept", "authorization", "content-type"}
+"""Headers that are no parameters, whatever a contract says (OpenAPI 3.0.3, Parameter Object)."""
 _FORMATS = {"int32", "int64"}
 """Connexion checks neither: bounds do."""
 _SCHEMAS = "#/components/schemas/"
@@ -74,8 +80,40 @@ def check_operation(place: str, raw: Mapping[str, Any]) -> None:
         raise ConfigError(f"{place} has no operationId, or not one tag: it cannot find its handler")
 
 
-def check_parameter(place: str, raw: Mapping[str, Any]) -> None:
-    _check_keys(f"{place} has a parameter that", raw, _PARAMETER)
+def check_parameters(place: str, given: Sequence[Mapping[str, Any]]) -> None:
+    """Refuses what Connexion would read otherwise: styles, cookies, one name in two places."""
+    for raw in given:
+        _check_keys(f"{place} has a parameter that", raw, _PARAMETER)
+        if raw.get("in") not in _PLACES or "schema" not in raw:
+            raise ConfigError(
+                f"{place} has a parameter by media type or in a cookie: not supported"
+            )
+        if raw["in"] == "header" and raw["name"].lower() in _RESERVED:
+            raise ConfigError(f"{place} has the parameter {raw['name']}: HTTP has it already")
+    names = Counter(raw["name"].lower() for raw in given)
+    if len(names) < len(given):
+        raise ConfigError(f"{place} has several parameters called {names.most_common(1)[0][0]}")
+
+
+def check_parameter(
+    place: str, raw: Mapping[str, Any], components: Mapping[str, Any]
+) -> Mapping[str, Any]:
+    """What its schema says, followed to where it is said.
+
+    Raises:
+        ConfigError: its type is not supported where it stands, or what it says has no meaning.
+    """
+    meant = resolved({"components": components}, raw["schema"])
+    kind, optional = meant.get("type"), not raw.get("required", False)
+    if kind not in _PLACES[raw["in"]]:
+        raise ConfigError(f"{place} is of type {kind} in the {raw['in']}: not supported")
+    if "nullable" in meant:
+        raise ConfigError(f"{place} is nullable: no text is null")
+    if raw["in"] == "path" and optional:
+        raise ConfigError(f"{place} is optional in the path: not supported")
+    if "default" in meant and not optional:
+        raise ConfigError(f"{place} is required and has a default")
+    return meant
 
 
 def check_schema(place: str, schema: Mapping[str, Any], components: Mapping[str, Any]) -> None:

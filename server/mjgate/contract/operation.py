@@ -9,12 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from mjgate.contract.document import resolved
-from mjgate.contract.forms import (
-    check_document,
-    check_operation,
-    check_parameter,
-    check_schema,
-)
+from mjgate.contract.forms import check_document, check_operation, check_schema
+from mjgate.contract.parameter import Parameters, compile_parameters
 from mjgate.contract.schema import Schema
 from mjgate.errors import ConfigError
 
@@ -32,14 +28,6 @@ class Scheme:
 
 
 @dataclass(frozen=True, slots=True)
-class Parameter:
-    """A parameter in the path."""
-
-    name: str
-    schema: Schema
-
-
-@dataclass(frozen=True, slots=True)
 class Operation:
     """All that a request to one operation is held to."""
 
@@ -48,7 +36,7 @@ class Operation:
     method: str
     path: str
     schemes: tuple[Scheme, ...]
-    parameters: tuple[Parameter, ...]
+    parameters: Parameters | None
     body: Schema | None
     answers: Mapping[int, Schema]
 
@@ -103,7 +91,7 @@ def _compile(spec: Mapping[str, Any], path: str, method: str, raw: Mapping[str, 
         method=method.upper(),
         path=path,
         schemes=_schemes(place, raw, components.get("securitySchemes", {})),
-        parameters=tuple(_parameter(place, p, components) for p in raw.get("parameters", ())),
+        parameters=compile_parameters(place, raw.get("parameters", ()), components),
         body=_body(place, raw.get("requestBody"), components),
         answers={
             _status(place, status): _answer(place, status, resolved(spec, response), components)
@@ -115,7 +103,8 @@ def _compile(spec: Mapping[str, Any], path: str, method: str, raw: Mapping[str, 
 def _check_segments(place: str, path: str, raw: Mapping[str, Any]) -> None:
     """Routing takes whole segments; each needs its parameter, and each parameter one."""
     braced = [segment for segment in path.split("/") if {"{", "}"} & set(segment)]
-    named = [f"{{{parameter.get('name')}}}" for parameter in raw.get("parameters", ())]
+    given = raw.get("parameters", ())
+    named = [f"{{{each.get('name')}}}" for each in given if each.get("in", "path") == "path"]
     if sorted(braced) != sorted(named):
         raise ConfigError(f"{place} has other parameters than its path: {named} for {braced}")
 
@@ -138,13 +127,6 @@ def _scheme(place: str, raw: Mapping[str, Any]) -> Scheme:
     if raw["type"] == "http" and raw["scheme"].lower() == "bearer":
         return Scheme(b"authorization", "bearer ", "Bearer")
     raise ConfigError(f"{place} has a security scheme of type {raw['type']}: not supported")
-
-
-def _parameter(place: str, raw: Mapping[str, Any], components: Mapping[str, Any]) -> Parameter:
-    if raw.get("in") != "path" or raw.get("schema", {}).get("type") != "string":
-        raise ConfigError(f"{place} has a parameter that is no string in the path: not supported")
-    check_parameter(place, raw)
-    return Parameter(raw["name"], _schema(f"{place} {raw['name']}", raw, components))
 
 
 def _body(

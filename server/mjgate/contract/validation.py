@@ -16,9 +16,10 @@ from mjgate.contract.parse import parse_body
 from mjgate.contract.routing import OPERATION
 from mjgate.contract.schema import broken
 from mjgate.contract.security import CLIENT
-from mjgate.errors import NotJson, TooLarge, Violation
+from mjgate.errors import NotJson, TooLarge
 
 CALL = "mjgate.call"
+_NONE: Mapping[str, Any] = {}
 _DRAINED_BODIES = 4
 _DRAIN_S = 5.0
 
@@ -44,9 +45,7 @@ class Validation(RequestValidationMiddleware):
 
     async def _call(self, scope: Scope, receive: Receive) -> Call:
         operation: Operation = scope[OPERATION]
-        parameters = scope.get("path_params", {})
-        if operation.parameters:
-            _check_parameters(operation, parameters)
+        parameters = operation.parameters.read(scope) if operation.parameters else _NONE
         if operation.body is None:
             return Call(scope[CLIENT], parameters)
         _check_media_type(scope)
@@ -55,16 +54,6 @@ class Validation(RequestValidationMiddleware):
         if not operation.body.accepts(body):
             raise broken(operation.body.violations(body))
         return Call(scope[CLIENT], parameters, body, raw)
-
-
-def _check_parameters(operation: Operation, given: Mapping[str, str]) -> None:
-    for parameter in operation.parameters:
-        value = given[parameter.name]
-        if "\0" in value:
-            raise broken([Violation(f"#{parameter.name}", "must not hold U+0000")])
-        if not parameter.schema.accepts(value):
-            found = parameter.schema.violations(value)
-            raise broken([Violation(f"#{parameter.name}", each.message) for each in found])
 
 
 def _check_media_type(scope: Scope) -> None:
