@@ -39,7 +39,7 @@ function* valueSchemas(document, values, path) {
   const named = Array.isArray(values) ? [...values.entries()] : entries(values);
   for (const [name, value] of named) {
     const found = follow(document, value, [...path, String(name)]);
-    yield { node: found.node?.schema, path: [...found.path, 'schema'] };
+    yield { node: found.node?.schema, path: [...found.path, 'schema'], where: found.node?.in };
   }
 }
 
@@ -112,7 +112,8 @@ function* descend(document, place, seen) {
   for (const child of children(place)) yield* descend(document, child, seen);
 }
 
-/** Each schema of `part` (everywhere, requests, responses), with the anyOf it stands in. */
+/** Each schema of `part` (everywhere, requests, responses), with the anyOf it stands in and,
+    right beneath a parameter, where that stands. */
 export function* schemas(document, part) {
   const seen = new Set();
   for (const root of ROOTS[part])

@@ -45,14 +45,23 @@ SLUGS: Mapping[int, frozenset[str]] = {
     403: frozenset({"forbidden"}),
     404: frozenset({"not_found"}),
     405: frozenset({"method_not_allowed"}),
+    409: frozenset({"in_flight"}),
     413: frozenset({"too_large"}),
     415: frozenset({"not_json"}),
+    422: frozenset({"key_reused"}),
+    429: frozenset({"rate_limited", "too_many_in_flight"}),
     500: frozenset({"internal"}),
     502: frozenset({"upstream_refused", "outcome_unknown"}),
     503: frozenset({"unavailable"}),
     504: frozenset({"outcome_unknown"}),
 }
-NEEDED_HEADERS = {401: "www-authenticate", 405: "allow", 503: "retry-after"}
+NEEDED_HEADERS = {
+    401: "www-authenticate",
+    405: "allow",
+    409: "retry-after",
+    429: "retry-after",
+    503: "retry-after",
+}
 STAGES = {"NOT_START": 0, "MODAL": 0, "SUBMITTED": 1, "IN_PROGRESS": 2, "PONDERING": 2}
 """The last is the sandbox's word for one that nobody documents."""
 ENDS = {"FAILURE": 3, "CANCEL": 3, "SUCCESS": 4}

@@ -15,6 +15,7 @@ class ErrorSlug(StrEnum):
     OUTCOME_UNKNOWN = "outcome_unknown"
     RATE_LIMITED = "rate_limited"
     TOO_LARGE = "too_large"
+    TOO_MANY_IN_FLIGHT = "too_many_in_flight"
     UNAUTHORIZED = "unauthorized"
     UNAVAILABLE = "unavailable"
     UPSTREAM_REFUSED = "upstream_refused"

@@ -8,14 +8,17 @@ from ...models.error import Error
 from ...models.reroll import Reroll
 from ...models.submit_result import SubmitResult
 from ...models.upscale_or_vary import UpscaleOrVary
-from ...types import Response
+from ...types import UNSET, Response, Unset
 
 
 def _get_kwargs(
     *,
     body: Reroll | UpscaleOrVary,
+    idempotency_key: str | Unset = UNSET,
 ) -> dict[str, Any]:
     headers: dict[str, Any] = {}
+    if not isinstance(idempotency_key, Unset):
+        headers["Idempotency-Key"] = idempotency_key
 
     _kwargs: dict[str, Any] = {
         "method": "post",
@@ -71,6 +74,11 @@ def _parse_response(
 
         return response_404
 
+    if response.status_code == 409:
+        response_409 = Error.from_dict(response.json())
+
+        return response_409
+
     if response.status_code == 413:
         response_413 = Error.from_dict(response.json())
 
@@ -80,6 +88,16 @@ def _parse_response(
         response_415 = Error.from_dict(response.json())
 
         return response_415
+
+    if response.status_code == 422:
+        response_422 = Error.from_dict(response.json())
+
+        return response_422
+
+    if response.status_code == 429:
+        response_429 = Error.from_dict(response.json())
+
+        return response_429
 
     if response.status_code == 500:
         response_500 = Error.from_dict(response.json())
@@ -128,16 +146,18 @@ def sync_detailed(
     *,
     client: AuthenticatedClient,
     body: Reroll | UpscaleOrVary,
+    idempotency_key: str | Unset = UNSET,
 ) -> Response[Error | SubmitResult]:
     """Upscale, vary or redraw a picture
 
      Makes a new task from a finished one: `UPSCALE` or `VARIATION` of picture `index`, or a
     `REROLL` of the whole sheet. It goes to the upstream that drew the first one. Priced as
-    `mj_upscale`, `mj_variation` or `mj_reroll`.
+    `mj_upscale`, `mj_variation` or `mj_reroll`. `Idempotency-Key` is that of `submit_imagine`.
 
     201 is part of the documented contract and never sent.
 
     Args:
+        idempotency_key (str | Unset):
         body (Reroll | UpscaleOrVary): 变化任务提交参数. `index` is required for UPSCALE and VARIATION.
 
     Raises:
@@ -150,6 +170,7 @@ def sync_detailed(
 
     kwargs = _get_kwargs(
         body=body,
+        idempotency_key=idempotency_key,
     )
 
     response = client.get_httpx_client().request(
@@ -163,16 +184,18 @@ def sync(
     *,
     client: AuthenticatedClient,
     body: Reroll | UpscaleOrVary,
+    idempotency_key: str | Unset = UNSET,
 ) -> Error | SubmitResult | None:
     """Upscale, vary or redraw a picture
 
      Makes a new task from a finished one: `UPSCALE` or `VARIATION` of picture `index`, or a
     `REROLL` of the whole sheet. It goes to the upstream that drew the first one. Priced as
-    `mj_upscale`, `mj_variation` or `mj_reroll`.
+    `mj_upscale`, `mj_variation` or `mj_reroll`. `Idempotency-Key` is that of `submit_imagine`.
 
     201 is part of the documented contract and never sent.
 
     Args:
+        idempotency_key (str | Unset):
         body (Reroll | UpscaleOrVary): 变化任务提交参数. `index` is required for UPSCALE and VARIATION.
 
     Raises:
@@ -186,6 +209,7 @@ def sync(
     return sync_detailed(
         client=client,
         body=body,
+        idempotency_key=idempotency_key,
     ).parsed
 
 
@@ -193,16 +217,18 @@ async def asyncio_detailed(
     *,
     client: AuthenticatedClient,
     body: Reroll | UpscaleOrVary,
+    idempotency_key: str | Unset = UNSET,
 ) -> Response[Error | SubmitResult]:
     """Upscale, vary or redraw a picture
 
      Makes a new task from a finished one: `UPSCALE` or `VARIATION` of picture `index`, or a
     `REROLL` of the whole sheet. It goes to the upstream that drew the first one. Priced as
-    `mj_upscale`, `mj_variation` or `mj_reroll`.
+    `mj_upscale`, `mj_variation` or `mj_reroll`. `Idempotency-Key` is that of `submit_imagine`.
 
     201 is part of the documented contract and never sent.
 
     Args:
+        idempotency_key (str | Unset):
         body (Reroll | UpscaleOrVary): 变化任务提交参数. `index` is required for UPSCALE and VARIATION.
 
     Raises:
@@ -215,6 +241,7 @@ async def asyncio_detailed(
 
     kwargs = _get_kwargs(
         body=body,
+        idempotency_key=idempotency_key,
     )
 
     response = await client.get_async_httpx_client().request(**kwargs)
@@ -226,16 +253,18 @@ async def asyncio(
     *,
     client: AuthenticatedClient,
     body: Reroll | UpscaleOrVary,
+    idempotency_key: str | Unset = UNSET,
 ) -> Error | SubmitResult | None:
     """Upscale, vary or redraw a picture
 
      Makes a new task from a finished one: `UPSCALE` or `VARIATION` of picture `index`, or a
     `REROLL` of the whole sheet. It goes to the upstream that drew the first one. Priced as
-    `mj_upscale`, `mj_variation` or `mj_reroll`.
+    `mj_upscale`, `mj_variation` or `mj_reroll`. `Idempotency-Key` is that of `submit_imagine`.
 
     201 is part of the documented contract and never sent.
 
     Args:
+        idempotency_key (str | Unset):
         body (Reroll | UpscaleOrVary): 变化任务提交参数. `index` is required for UPSCALE and VARIATION.
 
     Raises:
@@ -250,5 +279,6 @@ async def asyncio(
         await asyncio_detailed(
             client=client,
             body=body,
+            idempotency_key=idempotency_key,
         )
     ).parsed

@@ -7,14 +7,17 @@ from ...client import AuthenticatedClient, Client
 from ...models.error import Error
 from ...models.imagine_request import ImagineRequest
 from ...models.submit_result import SubmitResult
-from ...types import Response
+from ...types import UNSET, Response, Unset
 
 
 def _get_kwargs(
     *,
     body: ImagineRequest,
+    idempotency_key: str | Unset = UNSET,
 ) -> dict[str, Any]:
     headers: dict[str, Any] = {}
+    if not isinstance(idempotency_key, Unset):
+        headers["Idempotency-Key"] = idempotency_key
 
     _kwargs: dict[str, Any] = {
         "method": "post",
@@ -67,6 +70,11 @@ def _parse_response(
 
         return response_404
 
+    if response.status_code == 409:
+        response_409 = Error.from_dict(response.json())
+
+        return response_409
+
     if response.status_code == 413:
         response_413 = Error.from_dict(response.json())
 
@@ -76,6 +84,16 @@ def _parse_response(
         response_415 = Error.from_dict(response.json())
 
         return response_415
+
+    if response.status_code == 422:
+        response_422 = Error.from_dict(response.json())
+
+        return response_422
+
+    if response.status_code == 429:
+        response_429 = Error.from_dict(response.json())
+
+        return response_429
 
     if response.status_code == 500:
         response_500 = Error.from_dict(response.json())
@@ -124,14 +142,23 @@ def sync_detailed(
     *,
     client: AuthenticatedClient,
     body: ImagineRequest,
+    idempotency_key: str | Unset = UNSET,
 ) -> Response[Error | SubmitResult]:
     """Draw a picture from a prompt
 
      Draws four pictures from `prompt`, on one sheet. Priced as `mj_imagine`.
 
+    With an `Idempotency-Key` it is safe to send again. For 24 hours at least the same key with
+    the same body, byte for byte, gives the same answer with `Idempotency-Replayed: true`, and
+    no second picture. While the first is still being answered it is 409 `in_flight`; the same
+    key with another body, or for another operation, is 422 `key_reused`. A submit that
+    certainly never reached an upstream, such as one refused with 402, 429 or 503, frees its
+    key. Keys of different tokens are different keys.
+
     201 and 404 are part of the documented contract and never sent.
 
     Args:
+        idempotency_key (str | Unset):
         body (ImagineRequest): Imagine提交参数
 
     Raises:
@@ -144,6 +171,7 @@ def sync_detailed(
 
     kwargs = _get_kwargs(
         body=body,
+        idempotency_key=idempotency_key,
     )
 
     response = client.get_httpx_client().request(
@@ -157,14 +185,23 @@ def sync(
     *,
     client: AuthenticatedClient,
     body: ImagineRequest,
+    idempotency_key: str | Unset = UNSET,
 ) -> Error | SubmitResult | None:
     """Draw a picture from a prompt
 
      Draws four pictures from `prompt`, on one sheet. Priced as `mj_imagine`.
 
+    With an `Idempotency-Key` it is safe to send again. For 24 hours at least the same key with
+    the same body, byte for byte, gives the same answer with `Idempotency-Replayed: true`, and
+    no second picture. While the first is still being answered it is 409 `in_flight`; the same
+    key with another body, or for another operation, is 422 `key_reused`. A submit that
+    certainly never reached an upstream, such as one refused with 402, 429 or 503, frees its
+    key. Keys of different tokens are different keys.
+
     201 and 404 are part of the documented contract and never sent.
 
     Args:
+        idempotency_key (str | Unset):
         body (ImagineRequest): Imagine提交参数
 
     Raises:
@@ -178,6 +215,7 @@ def sync(
     return sync_detailed(
         client=client,
         body=body,
+        idempotency_key=idempotency_key,
     ).parsed
 
 
@@ -185,14 +223,23 @@ async def asyncio_detailed(
     *,
     client: AuthenticatedClient,
     body: ImagineRequest,
+    idempotency_key: str | Unset = UNSET,
 ) -> Response[Error | SubmitResult]:
     """Draw a picture from a prompt
 
      Draws four pictures from `prompt`, on one sheet. Priced as `mj_imagine`.
 
+    With an `Idempotency-Key` it is safe to send again. For 24 hours at least the same key with
+    the same body, byte for byte, gives the same answer with `Idempotency-Replayed: true`, and
+    no second picture. While the first is still being answered it is 409 `in_flight`; the same
+    key with another body, or for another operation, is 422 `key_reused`. A submit that
+    certainly never reached an upstream, such as one refused with 402, 429 or 503, frees its
+    key. Keys of different tokens are different keys.
+
     201 and 404 are part of the documented contract and never sent.
 
     Args:
+        idempotency_key (str | Unset):
         body (ImagineRequest): Imagine提交参数
 
     Raises:
@@ -205,6 +252,7 @@ async def asyncio_detailed(
 
     kwargs = _get_kwargs(
         body=body,
+        idempotency_key=idempotency_key,
     )
 
     response = await client.get_async_httpx_client().request(**kwargs)
@@ -216,14 +264,23 @@ async def asyncio(
     *,
     client: AuthenticatedClient,
     body: ImagineRequest,
+    idempotency_key: str | Unset = UNSET,
 ) -> Error | SubmitResult | None:
     """Draw a picture from a prompt
 
      Draws four pictures from `prompt`, on one sheet. Priced as `mj_imagine`.
 
+    With an `Idempotency-Key` it is safe to send again. For 24 hours at least the same key with
+    the same body, byte for byte, gives the same answer with `Idempotency-Replayed: true`, and
+    no second picture. While the first is still being answered it is 409 `in_flight`; the same
+    key with another body, or for another operation, is 422 `key_reused`. A submit that
+    certainly never reached an upstream, such as one refused with 402, 429 or 503, frees its
+    key. Keys of different tokens are different keys.
+
     201 and 404 are part of the documented contract and never sent.
 
     Args:
+        idempotency_key (str | Unset):
         body (ImagineRequest): Imagine提交参数
 
     Raises:
@@ -238,5 +295,6 @@ async def asyncio(
         await asyncio_detailed(
             client=client,
             body=body,
+            idempotency_key=idempotency_key,
         )
     ).parsed
