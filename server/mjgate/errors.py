@@ -17,8 +17,12 @@ MjgateError
     ├── Forbidden            403 forbidden
     ├── NotFound             404 not_found
     ├── MethodNotAllowed     405 method_not_allowed
+    ├── InFlight             409 in_flight
     ├── TooLarge             413 too_large
     ├── NotJson              415 not_json
+    ├── KeyReused            422 key_reused
+    ├── RateLimited          429 rate_limited
+    ├── TooManyInFlight      429 too_many_in_flight
     ├── Fault                500 internal
     ├── UpstreamRefused      502 upstream_refused
     ├── UpstreamUnclear      502 outcome_unknown
@@ -149,6 +153,15 @@ class MethodNotAllowed(ApiError):
     status, slug = 405, "method_not_allowed"
 
 
+class InFlight(ApiError):
+    """Raised for a key whose first request has no outcome yet; carries Retry-After."""
+
+    status, slug = 409, "in_flight"
+
+    def __init__(self, description: str, retry_after_s: int = 1) -> None:
+        super().__init__(description, headers={"Retry-After": str(retry_after_s)})
+
+
 class TooLarge(ApiError):
     """Raised when a body is larger than the configured limit."""
 
@@ -159,6 +172,30 @@ class NotJson(ApiError):
     """Raised when a body is not sent as application/json."""
 
     status, slug = 415, "not_json"
+
+
+class KeyReused(ApiError):
+    """Raised for a key that another request came with."""
+
+    status, slug = 422, "key_reused"
+
+
+class RateLimited(ApiError):
+    """Raised for a submit beyond a token's rate; carries Retry-After."""
+
+    status, slug = 429, "rate_limited"
+
+    def __init__(self, description: str, retry_after_s: int) -> None:
+        super().__init__(description, headers={"Retry-After": str(retry_after_s)})
+
+
+class TooManyInFlight(ApiError):
+    """Raised while as many tasks of a token run as may; carries Retry-After."""
+
+    status, slug = 429, "too_many_in_flight"
+
+    def __init__(self, description: str, retry_after_s: int) -> None:
+        super().__init__(description, headers={"Retry-After": str(retry_after_s)})
 
 
 class Fault(ApiError):

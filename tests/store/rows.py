@@ -58,16 +58,19 @@ def query(store: Store, statement: str, *values: Any) -> list[Any]:
 
 
 def money(store: Store, token_id: int) -> tuple[int, int]:
-    """Held and spent; the ledger must say the same."""
-    [counted] = query(store, "select held, spent from tokens where id = %s", token_id)
+    """Held and spent of a token's period; the ledger and its tasks must say the same."""
+    [counted] = query(store, "select held, spent, in_flight from tokens where id = %s", token_id)
     [summed] = query(
         store,
-        "select coalesce(sum(held_delta), 0)::bigint, coalesce(sum(spent_delta), 0)::bigint "
-        "from ledger where token_id = %s",
+        "select coalesce(sum(held_delta), 0)::bigint, coalesce(sum(spent_delta), 0)::bigint, "
+        "(select count(*) from tasks where token_id = t.id "
+        "and phase in ('sending', 'unknown', 'running')) "
+        "from tokens t left join ledger l on l.token_id = t.id and l.period = t.period_start "
+        "where t.id = %s group by t.id",
         token_id,
     )
     assert counted == summed
-    return counted  # type: ignore[no-any-return]
+    return counted[:2]  # type: ignore[no-any-return]
 
 
 def ledger(store: Store) -> list[Any]:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import psycopg
 import pytest
 
-from mjgate.domain.send import Verdict
+from mjgate.domain.send import HELD, Decision, Verdict
 from mjgate.domain.task import Phase
 from mjgate.errors import RowRefused, StoreDown, StoreFull
 from mjgate.store.database import Store
@@ -28,6 +28,8 @@ from tests.store.rows import (
     waiting,
 )
 
+BUDGET, TOKEN = Decision(Verdict.BUDGET), Decision(Verdict.TOKEN)
+
 
 async def test_a_batch_is_decided_in_order_and_a_refused_row_uses_up_nothing(store: Store) -> None:
     client = await token(store, budget=10)
@@ -36,7 +38,7 @@ async def test_a_batch_is_decided_in_order_and_a_refused_row_uses_up_nothing(sto
         *(store.writer.admit(intent(n, client, price)) for n, price in enumerate((8, 5, 2)))
     )
 
-    assert [Verdict.HELD, Verdict.BUDGET, Verdict.HELD] == verdicts
+    assert [HELD, BUDGET, HELD] == verdicts
     assert (10, 0) == money(store, client)
     assert [(0, "hold"), (2, "hold")] == ledger(store)
 
@@ -48,7 +50,7 @@ async def test_a_budget_is_exact_however_many_ask_at_once(store: Store) -> None:
         *(store.writer.admit(intent(n, clients[n % 3])) for n in range(300))
     )
 
-    assert {Verdict.HELD: 75, Verdict.BUDGET: 225} == Counter(verdicts)
+    assert {HELD: 75, BUDGET: 225} == Counter(verdicts)
     assert [(25 * PRICE, 0)] * 3 == [money(store, client) for client in clients]
 
 
@@ -62,7 +64,7 @@ async def test_two_writers_share_a_budget_exactly(store: Store) -> None:
     )
     await other.stop()
 
-    assert {Verdict.HELD: 20, Verdict.BUDGET: 80} == Counter(verdicts)
+    assert {HELD: 20, BUDGET: 80} == Counter(verdicts)
     assert (20 * PRICE, 0) == money(store, client)
 
 
@@ -74,7 +76,7 @@ async def test_what_an_outcome_frees_counts_for_the_intents_beside_it(store: Sto
         store.writer.admit(intent(2, client)), store.writer.settle(settled(1, Phase.REJECTED))
     )
 
-    assert Verdict.HELD == verdict
+    assert HELD == verdict
     assert (PRICE, 0) == money(store, client)
 
 
@@ -83,8 +85,8 @@ async def test_unknown_and_revoked_tokens_are_refused(store: Store) -> None:
     [(label,)] = query(store, "select label from tokens")
     await revoke_token(store.pool, label)
 
-    assert Verdict.TOKEN == await store.writer.admit(intent(1, client))
-    assert Verdict.TOKEN == await store.writer.admit(intent(2, 999))
+    assert TOKEN == await store.writer.admit(intent(1, client))
+    assert TOKEN == await store.writer.admit(intent(2, 999))
     assert [] == ledger(store)
 
 
@@ -101,7 +103,7 @@ async def test_a_row_that_the_database_refuses_fails_alone(store: Store) -> None
     )
 
     assert [17, 40, 41] == [n for n, each in enumerate(verdicts) if isinstance(each, RowRefused)]
-    assert 61 == verdicts.count(Verdict.HELD)
+    assert 61 == verdicts.count(HELD)
     assert (61 * PRICE, 0) == money(store, client)
     assert "DETAIL" not in str(verdicts[17])
 
@@ -123,7 +125,7 @@ async def test_a_fault_of_the_database_itself_fails_the_row_alone(store: Store) 
         return_exceptions=True,
     )
 
-    assert 7 == verdicts.count(Verdict.HELD)
+    assert 7 == verdicts.count(HELD)
     assert isinstance(verdicts[3], psycopg.errors.RaiseException)
     assert (7 * PRICE, 0) == money(store, client)
 
@@ -197,7 +199,7 @@ async def test_beyond_its_limit_the_queue_is_full(store: Store) -> None:
             await writer.admit(intent(4, client))
         await lock.commit()
 
-    assert [Verdict.HELD] * 3 == await asyncio.gather(first, *others)
+    assert [HELD] * 3 == await asyncio.gather(first, *others)
     await writer.stop()
 
 
@@ -214,8 +216,8 @@ async def test_a_waiter_that_goes_away_harms_nobody(store: Store) -> None:
 
     done = await asyncio.gather(*waiters, return_exceptions=True)
 
-    assert [Verdict.HELD] * 3 == [done[0], *done[2:4]]
-    assert Verdict.HELD == await store.writer.admit(intent(9, client))
+    assert [HELD] * 3 == [done[0], *done[2:4]]
+    assert HELD == await store.writer.admit(intent(9, client))
     await until(lambda: money(store, client) == (4 * PRICE, 0))
 
 
@@ -223,7 +225,7 @@ async def test_a_connection_lost_while_idle_is_made_again(store: Store) -> None:
     client = await token(store)
     assert 1 == terminate(store.uri, "mjgate writer")
 
-    assert Verdict.HELD == await store.writer.admit(intent(1, client))
+    assert HELD == await store.writer.admit(intent(1, client))
     assert (PRICE, 0) == money(store, client)
 
 
@@ -242,7 +244,7 @@ async def test_a_connection_lost_with_a_batch_on_it_loses_and_doubles_nothing(
     verdicts = await asyncio.gather(*waiters)
     await outcome
 
-    assert {Verdict.HELD: 5, Verdict.BUDGET: 4} == Counter(verdicts)
+    assert {HELD: 5, BUDGET: 4} == Counter(verdicts)
     assert (5 * PRICE, 0) == money(store, client)
 
 
@@ -262,7 +264,7 @@ async def test_what_was_written_before_the_connection_broke_is_not_written_again
         terminate(store.uri, "mjgate writer")
         await lock.commit()
 
-    assert [Verdict.HELD] * 2 == await asyncio.gather(*waiters)
+    assert [HELD] * 2 == await asyncio.gather(*waiters)
     assert [(2, "hold")] == ledger(store)
 
 
@@ -274,7 +276,7 @@ async def test_a_deadlock_repeats_the_batch(store: Store) -> None:
         await lock.execute("select from tokens where id = %s for update", [first])
         await lock.commit()
 
-    assert [Verdict.HELD] * 2 == await asyncio.gather(*waiters)
+    assert [HELD] * 2 == await asyncio.gather(*waiters)
     assert [(PRICE, 0)] * 2 == [money(store, first), money(store, second)]
 
 
@@ -287,7 +289,7 @@ async def test_stopping_writes_what_waits(store: Store) -> None:
 
     await writer.stop()
 
-    assert [Verdict.HELD] * 10 == [waiter.result() for waiter in waiters]
+    assert [HELD] * 10 == [waiter.result() for waiter in waiters]
 
 
 async def test_stopping_without_a_database_gives_up(store: Store, postgres: str) -> None:

@@ -2,8 +2,29 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any, Final
 
 from mjgate.domain.task import NOT_START, Phase
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A key that a client gave its request, and the hash of the request in hexadecimal.
+
+    Whoever comes with the key again gets the first answer.
+    """
+
+    key: str
+    request: str
+
+
+@dataclass(frozen=True, slots=True)
+class Conclusion:
+    """What the request of a key was answered; without a status the key is free again."""
+
+    key: str
+    status: int | None = None
+    answer: Any = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +49,8 @@ class Intent:
     submit_ms: int
     send_s: float
     parent: int | None = None
+    price_version: int = 0
+    claim: Claim | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +64,40 @@ class Settlement:
     upstream_id: str | None = None
     status: str = NOT_START
     shares_upstream: bool = False
+    claim: Conclusion | None = None
 
 
 class Verdict(StrEnum):
-    """What admission said to an intent."""
+    """What admission said to an intent.
+
+    The last three are of its key: another request had it, its first request has no outcome yet,
+    its first request was answered.
+    """
 
     HELD = "held"
-    BUDGET = "budget"
     TOKEN = "token"  # noqa: S105
+    MODEL = "model"
+    BUDGET = "budget"
+    FLIGHT = "flight"
+    RATE = "rate"
+    REUSED = "reused"
+    GOING = "going"
+    GIVEN = "given"
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A verdict and what it comes with.
+
+    `wait_ms` is when the rate has room again. `task`, `status` and `answer` are those of the
+    first request of a key; without a status its outcome was never learned.
+    """
+
+    verdict: Verdict
+    wait_ms: int = 0
+    task: int | None = None
+    status: int | None = None
+    answer: Any = None
+
+
+HELD: Final = Decision(Verdict.HELD)

@@ -25,6 +25,9 @@ FAILURE: Final = "FAILURE"
 CANCEL: Final = "CANCEL"
 ENDS: Final = frozenset({SUCCESS, FAILURE, CANCEL})
 
+DEADLINE: Final = "deadline"
+LOST: Final = "lost"
+
 _RANK = {NOT_START: 0, SUBMITTED: 1, MODAL: 1, IN_PROGRESS: 2, SUCCESS: 3, FAILURE: 3, CANCEL: 3}
 _PERCENT = re.compile(r"([0-9]{1,3})%")
 _SHOWN_PROPERTIES = frozenset({"finalPrompt", "finalZhPrompt"})
@@ -53,7 +56,10 @@ class Sight:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A task as its client sees it, every documented field. Times are milliseconds."""
+    """A task as its client sees it, every documented field. Times are milliseconds.
+
+    `ended_by` is DEADLINE or LOST where we ended it, not its upstream.
+    """
 
     id: int
     action: str
@@ -70,6 +76,7 @@ class Task:
     finish_ms: int | None = None
     properties: dict[str, Any] | None = None
     version: int = 1
+    ended_by: str | None = None
 
     def wire(self) -> dict[str, Any]:
         """The documented Task: every key present, null when unset (`seed`)."""
@@ -95,10 +102,11 @@ class Task:
 def advance(task: Task, sight: Sight, now_ms: int) -> Task:
     """The task after a look at its upstream.
 
-    A task that ended stays as it is, status and progress never go backwards, and 100% is
-    shown only at SUCCESS (design, section 6).
+    A task that ended stays as it is, save a late success of one that we ended; status and
+    progress never go backwards, and 100% is shown only at SUCCESS (design, section 6).
     """
-    if task.status in ENDS or _rank(sight.status) < _rank(task.status):
+    late = task.ended_by is not None and task.status == FAILURE and sight.status == SUCCESS
+    if (task.status in ENDS and not late) or _rank(sight.status) < _rank(task.status):
         return task
     return replace(
         task,
@@ -107,7 +115,7 @@ def advance(task: Task, sight: Sight, now_ms: int) -> Task:
         prompt=sight.prompt or task.prompt,
         prompt_en=sight.prompt_en or task.prompt_en,
         image_url=sight.image_url or task.image_url,
-        fail_reason=sight.fail_reason or task.fail_reason,
+        fail_reason=None if late else sight.fail_reason or task.fail_reason,
         start_ms=task.start_ms or sight.start_ms,
         description=sight.description or task.description,
         finish_ms=(sight.finish_ms or now_ms) if sight.ended else task.finish_ms,

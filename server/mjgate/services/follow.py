@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from mjgate.domain.channel import Channel
-from mjgate.domain.task import ENDS, FAILURE, Sight, Task, advance
+from mjgate.domain.task import DEADLINE, ENDS, FAILURE, Sight, Task, advance
 from mjgate.errors import SendError
 from mjgate.gate import Gate
 from mjgate.log import logger
@@ -137,7 +137,9 @@ async def _list(gate: Gate, channel: Channel, ids: list[str]) -> dict[str, Sight
 
 
 def _unfinished(task: Task, now_ms: int) -> Task:
-    return replace(task, status=FAILURE, fail_reason=_UNFINISHED, finish_ms=now_ms)
+    return replace(
+        task, status=FAILURE, fail_reason=_UNFINISHED, finish_ms=now_ms, ended_by=DEADLINE
+    )
 
 
 def _ours(followed: Followed, sight: Sight) -> Sight:

@@ -12,7 +12,7 @@ from mjgate.domain.action import IMAGINE, change_sign, model
 from mjgate.domain.channel import Channel
 from mjgate.domain.money import dollars
 from mjgate.domain.outcome import Hold, Outcome, answer, read_outcome
-from mjgate.domain.send import Intent, Settlement, Verdict
+from mjgate.domain.send import Decision, Intent, Settlement, Verdict
 from mjgate.domain.task import MODAL, NOT_START, Phase
 from mjgate.domain.token import Token
 from mjgate.errors import (
@@ -24,9 +24,11 @@ from mjgate.errors import (
     InvalidRequest,
     NotFound,
     NotSent,
+    RateLimited,
     RowRefused,
     StoreDown,
     StoreFull,
+    TooManyInFlight,
     Unauthorized,
     Unavailable,
     UpstreamBroken,
@@ -43,6 +45,7 @@ from mjgate.upstream.upstreams import dialect_of
 
 _MARGIN_S = 10.0
 _RETRY_S = 0.2
+_FLIGHT_RETRY_S = 5
 Speak = Callable[[Novicezk, str], Request]
 
 
@@ -151,7 +154,8 @@ async def _submit(gate: Gate, token: Token, draft: _Draft) -> dict[str, Any]:
 
 async def _intent(gate: Gate, token: Token, draft: _Draft) -> Intent:
     name = model(draft.action)
-    price = (await gate.store.catalog()).prices.quote(name)
+    prices = (await gate.store.catalog()).prices
+    price = prices.quote(name)
     if price is None:
         raise Forbidden(f"This gateway has no price for {name}; its operator can set one.")
     with reached():
@@ -171,24 +175,39 @@ async def _intent(gate: Gate, token: Token, draft: _Draft) -> Intent:
         submit_ms=gate.clock(),
         send_s=(gate.config.upstream_timeout + _MARGIN_S) * len(draft.channels) + _MARGIN_S,
         parent=draft.parent,
+        price_version=prices.version,
     )
 
 
 async def _admit(gate: Gate, intent: Intent) -> None:
     """Commits the intent before a byte goes out."""
     try:
-        verdict = await gate.store.writer.admit(intent)
+        decision = await gate.store.writer.admit(intent)
     except StoreFull:
         raise Unavailable("Too many submits wait. Send it again.") from None
     except RowRefused as error:
         raise InvalidRequest(f"The gateway cannot keep a value of this request: {error}") from None
-    if verdict is Verdict.TOKEN:
-        raise Unauthorized("The token is wrong or was revoked.")
-    if verdict is Verdict.BUDGET:
-        raise BudgetSpent(
-            f"The budget of this token does not cover {intent.model} "
-            f"at {dollars(intent.price)} dollars."
-        )
+    if decision.verdict is not Verdict.HELD:
+        raise _refusal(decision, intent)
+
+
+def _refusal(decision: Decision, intent: Intent) -> ApiError:
+    """What a submit that was not admitted is told; it has used up nothing."""
+    match decision.verdict:
+        case Verdict.MODEL:
+            return Forbidden(f"This token may not use {intent.model}.")
+        case Verdict.BUDGET:
+            price = dollars(intent.price)
+            return BudgetSpent(
+                f"The budget of this token does not cover {intent.model} at {price} dollars."
+            )
+        case Verdict.FLIGHT:
+            return TooManyInFlight("As many tasks of this token run as may.", _FLIGHT_RETRY_S)
+        case Verdict.RATE:
+            wait_s = -(-decision.wait_ms // 1000)
+            return RateLimited(f"This token may submit again in {wait_s} seconds.", wait_s)
+        case _:
+            return Unauthorized("The token is wrong, has expired or was revoked.")
 
 
 async def _send(gate: Gate, intent: Intent, draft: _Draft) -> tuple[Outcome, Channel]:

@@ -1,10 +1,11 @@
-"""What the writer says to PostgreSQL; the rules are in `migrations/0003.commit-batch.sql`."""
+"""What the writer says to PostgreSQL; the rules are in `migrations/0004.limits.sql`."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import orjson
 
-from mjgate.domain.send import Intent, Settlement
+from mjgate.domain.send import HELD, Decision, Intent, Settlement, Verdict
 
 COMMIT = "select commit_batch(%s::json, %s::json)"
 KNOWN = "select id from tasks where id = any(%s::bigint[])"
@@ -15,6 +16,14 @@ def commit_parameters(
 ) -> tuple[str | None, str | None]:
     """Each kind as a JSON array in order of arrival, None for none."""
     return _array(settlements), _array(intents)
+
+
+def decisions(intents: int, refusals: Sequence[Sequence[Any]] | None) -> list[Decision]:
+    """The decision on each of so many intents, from what was refused."""
+    decided = [HELD] * intents
+    for place, why, *more in refusals or ():
+        decided[place - 1] = Decision(Verdict(why), *more)
+    return decided
 
 
 def _array(rows: Sequence[Settlement] | Sequence[Intent]) -> str | None:

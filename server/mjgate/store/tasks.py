@@ -16,7 +16,7 @@ from mjgate.store.refusals import REFUSALS, first_line
 _NONE: Mapping[int, list[Any]] = {}
 WIRE = (
     "id, action, status, prompt, submit_ms, description, state, prompt_en, progress, "
-    "fail_reason, image_url, start_ms, finish_ms, properties, version"
+    "fail_reason, image_url, start_ms, finish_ms, properties, version, ended_by"
 )
 """The columns of a Task, in the order of its fields."""
 _FETCH = (
@@ -157,44 +157,50 @@ async def followed_tasks(pool: AsyncConnectionPool, ids: Sequence[int]) -> list[
     return [Followed(Task(*row[:-_FOLLOWED_EXTRAS]), *row[-_FOLLOWED_EXTRAS:]) for row in rows]
 
 
+# A late success changes a task that we have ended, and no money.
 ADVANCE = """
 with x as materialized (
   select * from json_to_recordset(%s::json) as (
     id bigint, version integer, status text, progress text, prompt text, prompt_en text,
     description text, fail_reason text, image_url text, start_ms bigint, finish_ms bigint,
-    properties jsonb)
+    properties jsonb, ended_by text)
 ), b as materialized (
   select * from json_to_recordset(%s::json) as (id bigint, buttons jsonb)
 ), t as materialized (
-  select id, token_id, price, version from tasks
-  where id = any(%s::bigint[]) and phase in ('running', 'unknown', 'sending')
+  select id, token_id, price, period, version, phase = 'ended' as late from tasks
+  where id = any(%s::bigint[]) and (phase in ('running', 'unknown', 'sending')
+    or phase = 'ended' and status = 'FAILURE' and ended_by is not null)
   order by id for no key update
 ), n as materialized (
-  select t.token_id, t.price, x.*, b.buttons,
-    x.status in ('SUCCESS', 'FAILURE', 'CANCEL') as ended, x.status = 'SUCCESS' as paid
+  select t.token_id, t.price, t.period, x.*, b.buttons,
+    not late and x.status in ('SUCCESS', 'FAILURE', 'CANCEL') as ended,
+    x.status = 'SUCCESS' as paid
   from t join x using (id, version) left join b using (id)
+  where not late or x.status = 'SUCCESS'
 ), u as (
   update tasks set
     status = n.status, progress = n.progress, prompt = n.prompt, prompt_en = n.prompt_en,
     description = n.description, fail_reason = n.fail_reason, image_url = n.image_url,
     start_ms = n.start_ms, finish_ms = n.finish_ms, properties = n.properties,
     buttons = coalesce(n.buttons, tasks.buttons), version = n.version + 1,
-    phase = case when n.ended then 'ended' else phase end
+    phase = case when n.ended then 'ended' else phase end, ended_by = n.ended_by
   from n where tasks.id = n.id
 ), k as materialized (
-  select id from tokens where id = any(select token_id from n where ended)
+  select id, period_start from tokens where id = any(select token_id from n where ended)
   order by id for no key update
 ), c as (
-  update tokens set held = tokens.held - s.held, spent = tokens.spent + s.spent
+  update tokens set held = tokens.held - s.held, spent = tokens.spent + s.spent,
+    in_flight = tokens.in_flight - s.tasks
   from (
-    select token_id, sum(price)::bigint as held,
-      coalesce(sum(price) filter (where paid), 0)::bigint as spent
-    from n where ended group by token_id
-  ) s join k on k.id = s.token_id where tokens.id = k.id
+    select k.id, count(*) as tasks,
+      coalesce(sum(price) filter (where period = period_start), 0)::bigint as held,
+      coalesce(sum(price) filter (where period = period_start and paid), 0)::bigint as spent
+    from n join k on k.id = token_id where ended group by k.id
+  ) s where tokens.id = s.id
 ), l as (
-  insert into ledger (token_id, task_id, kind, held_delta, spent_delta)
+  insert into ledger (token_id, task_id, kind, held_delta, spent_delta, period)
   select token_id, id, case when paid then 'charge' else 'release' end, -price,
-    case when paid then price else 0 end
+    case when paid then price else 0 end, period
   from n where ended
 )
 select id from n
@@ -208,7 +214,8 @@ async def advance_tasks(
 
     Task, tokens and ledger change in one transaction. A task that somebody else has changed
     since its version was read stays as it is, and so does one that the database refuses; the
-    ids of those written are returned.
+    ids of those written are returned. A task that we ended ourselves may still become a
+    SUCCESS; it stays free.
     """
     async with pool.connection() as connection:
         return await _advance(connection, tasks, buttons)

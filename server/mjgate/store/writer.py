@@ -18,11 +18,11 @@ from dataclasses import dataclass, field
 
 from psycopg import AsyncConnection, errors
 
-from mjgate.domain.send import Intent, Settlement, Verdict
+from mjgate.domain.send import HELD, Conclusion, Decision, Intent, Settlement
 from mjgate.domain.task import Phase
 from mjgate.errors import RowRefused, StoreDown, StoreFull
 from mjgate.metrics import BATCH_ROWS, BATCH_WAIT
-from mjgate.store.admission import COMMIT, KNOWN, commit_parameters
+from mjgate.store.admission import COMMIT, KNOWN, commit_parameters, decisions
 from mjgate.store.connect import connect
 from mjgate.store.refusals import LOST, REFUSALS, first_line
 
@@ -39,7 +39,7 @@ class _Row:
     """One thing to write and who waits for it."""
 
     work: Intent | Settlement
-    done: asyncio.Future[Verdict | None]
+    done: asyncio.Future[Decision | None]
     since: float = field(default_factory=time.perf_counter)
 
     @property
@@ -82,8 +82,8 @@ class Writer:
             await self._patrol
         await self._live.close()
 
-    async def admit(self, intent: Intent) -> Verdict:
-        """Commits an intent: token checked, price held, task written.
+    async def admit(self, intent: Intent) -> Decision:
+        """Commits an intent: token checked, price held, task written, key taken.
 
         Raises:
             StoreFull: more waits than may wait.
@@ -92,9 +92,9 @@ class Writer:
         """
         if len(self._rows) >= self._limit:
             raise StoreFull(f"{self._limit} submits wait for the database")
-        verdict = await self._enqueue(intent)
-        assert verdict is not None
-        return verdict
+        decision = await self._enqueue(intent)
+        assert decision is not None
+        return decision
 
     async def settle(self, settlement: Settlement) -> None:
         """Commits an outcome; a repeated one changes nothing.
@@ -104,8 +104,8 @@ class Writer:
         """
         await self._enqueue(settlement)
 
-    def _enqueue(self, work: Intent | Settlement) -> asyncio.Future[Verdict | None]:
-        future: asyncio.Future[Verdict | None] = asyncio.get_running_loop().create_future()
+    def _enqueue(self, work: Intent | Settlement) -> asyncio.Future[Decision | None]:
+        future: asyncio.Future[Decision | None] = asyncio.get_running_loop().create_future()
         self._rows.append(_Row(work, future))
         self._wake.set()
         return future
@@ -133,7 +133,7 @@ class Writer:
         """Writes a batch to the end: every row gets its verdict or its error."""
         while batch := [row for row in batch if not row.left]:
             try:
-                verdicts = await self._commit(batch)
+                decided = await self._commit(batch)
             except REFUSALS as error:
                 await self._divide(batch, RowRefused(first_line(error)))
                 return
@@ -145,7 +145,7 @@ class Writer:
                 await self._divide(batch, error)
                 return
             else:
-                self._finish(batch, verdicts)
+                self._finish(batch, decided)
                 return
 
     async def _divide(self, batch: Sequence[_Row], error: Exception) -> None:
@@ -156,17 +156,15 @@ class Writer:
         await self._write(batch[:middle])
         await self._write(batch[middle:])
 
-    async def _commit(self, batch: Sequence[_Row]) -> list[Verdict | None]:
+    async def _commit(self, batch: Sequence[_Row]) -> list[Decision | None]:
         """One transaction: outcomes first, so that the budget they free counts."""
         settlements = [row.work for row in batch if isinstance(row.work, Settlement)]
         intents = [row.work for row in batch if isinstance(row.work, Intent)]
         BATCH_ROWS.observe(len(batch))
         await self._cursor.execute(COMMIT, commit_parameters(settlements, intents), prepare=True)
         row = await self._cursor.fetchone()
-        verdicts = iter(row[0] or () if row else ())
-        return [
-            Verdict(next(verdicts)) if isinstance(each.work, Intent) else None for each in batch
-        ]
+        decided = iter(decisions(len(intents), row[0] if row else None))
+        return [next(decided) if isinstance(each.work, Intent) else None for each in batch]
 
     async def _reconnect(self, batch: Sequence[_Row]) -> Sequence[_Row]:
         """A new connection, and of the batch what its last commit did not write."""
@@ -191,20 +189,21 @@ class Writer:
         for row in batch:
             held = isinstance(row.work, Intent) and row.work.id in known
             (written if held else rest).append(row)
-        self._finish(written, [Verdict.HELD] * len(written))
+        self._finish(written, [HELD] * len(written))
         return rest
 
-    def _finish(self, batch: Sequence[_Row], verdicts: Sequence[Verdict | None]) -> None:
+    def _finish(self, batch: Sequence[_Row], decided: Sequence[Decision | None]) -> None:
         now = time.perf_counter()
-        for row, verdict in zip(batch, verdicts, strict=True):
+        for row, decision in zip(batch, decided, strict=True):
             BATCH_WAIT.observe(now - row.since)
             if not row.done.done():
-                row.done.set_result(verdict)
-            elif verdict is Verdict.HELD and isinstance(row.work, Intent):
+                row.done.set_result(decision)
+            elif decision is HELD and isinstance(row.work, Intent):
                 self._release(row.work)
 
     def _release(self, intent: Intent) -> None:
-        self._enqueue(Settlement(intent.id, intent.channel, Phase.REJECTED, 0.0))
+        freed = Conclusion(intent.claim.key) if intent.claim else None
+        self._enqueue(Settlement(intent.id, intent.channel, Phase.REJECTED, 0.0, claim=freed))
 
     @property
     def _live(self) -> AsyncConnection:
