@@ -10,6 +10,7 @@ MjgateError
 ├── SendError                a request to an upstream has no answer
 │   ├── NotSent              not a byte went out: it may be sent elsewhere
 │   └── Broken               a byte went out: what it did is unknown
+├── Replay                   a key's first request was answered: the answer to give again
 └── ApiError                 an answer in the contract's error shape
     ├── InvalidRequest       400 invalid_request
     ├── Unauthorized         401 unauthorized
@@ -73,6 +74,15 @@ class NotSent(SendError):
 
 class Broken(SendError):
     """Raised when the connection broke or timed out after a byte was sent."""
+
+
+class Replay(MjgateError):
+    """Raised when a submit was answered before: `body` is JSON, its status may be any."""
+
+    def __init__(self, status: int, body: Any) -> None:
+        super().__init__(f"it was answered {status} before")
+        self.status = status
+        self.body = body
 
 
 @dataclass(frozen=True, slots=True)

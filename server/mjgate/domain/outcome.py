@@ -46,7 +46,8 @@ class Outcome:
     Of `result` (the answer to give) and `error` (the one to raise) exactly one is set.
 
     `blames_key`: the upstream refused our key. `exists`: it names a task it already had.
-    `modal`: the task waits for its client's confirmation.
+    `modal`: the task waits for its client's confirmation. `final`: a repeat of the request is
+    answered the same; not where nothing reached an upstream, or it asked for a repeat.
     """
 
     hold: Hold
@@ -56,6 +57,7 @@ class Outcome:
     blames_key: bool = False
     exists: bool = False
     modal: bool = False
+    final: bool = True
 
 
 def read_outcome(reply: Reply) -> Outcome:
@@ -70,7 +72,7 @@ def read_outcome(reply: Reply) -> Outcome:
     if status == 429:
         wait = _RETRY_AFTER_S if reply.retry_after_s is None else reply.retry_after_s
         error = Unavailable("The upstream takes no more requests now.", wait)
-        return Outcome(Hold.RELEASE, error=error)
+        return Outcome(Hold.RELEASE, error=error, final=False)
     if status in _REFUSED_REQUEST:
         return _refused(f"The upstream refused the request (HTTP {status})")
     return _refused(f"The upstream gave an answer that is none (HTTP {status})")

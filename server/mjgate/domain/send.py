@@ -1,8 +1,11 @@
 """A send to an upstream: what is written before it, and after it."""
 
+import hashlib
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
+
+import orjson
 
 from mjgate.domain.task import NOT_START, Phase
 
@@ -16,6 +19,12 @@ class Claim:
 
     key: str
     request: str
+
+
+def claim_of(key: str, operation: str, body: Any) -> Claim:
+    """The claim of a key for a request; how its JSON is written makes no difference."""
+    canonical = orjson.dumps([operation, body], option=orjson.OPT_SORT_KEYS)
+    return Claim(key, hashlib.sha256(canonical).hexdigest())
 
 
 @dataclass(frozen=True, slots=True)

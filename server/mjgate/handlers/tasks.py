@@ -1,10 +1,12 @@
 """The operations tagged `tasks`."""
 
+from collections.abc import Coroutine
 from typing import Any
 
 from mjgate.contract.call import Answer, Call
 from mjgate.contract.schema import broken
-from mjgate.errors import NotFound, Violation
+from mjgate.domain.send import Claim, claim_of
+from mjgate.errors import NotFound, Replay, Violation
 from mjgate.gate import Gate
 from mjgate.log import note
 from mjgate.services.submit import ChangeOf, Imagine, change, imagine
@@ -12,15 +14,17 @@ from mjgate.store.database import reached
 from mjgate.store.tasks import fetch_tasks
 
 _MOST_DIGITS = 16
+_REPLAYED = {"Idempotency-Replayed": "true"}
 
 
 async def submit_imagine(gate: Gate, call: Call) -> Answer:
     body = call.body
     if body["prompt"].isspace():
         raise broken([Violation("/prompt", "must not be blank")])
-    request = Imagine(body["prompt"], body.get("state"), _hook(body), call.raw)
-    with reached():
-        return Answer(200, await gate.flight.run(imagine(gate, call.client, request)))
+    request = Imagine(
+        body["prompt"], body.get("state"), _hook(body), call.raw, _claim("submit_imagine", call)
+    )
+    return await _submitted(gate, imagine(gate, call.client, request))
 
 
 async def submit_change(gate: Gate, call: Call) -> Answer:
@@ -29,10 +33,15 @@ async def submit_change(gate: Gate, call: Call) -> Answer:
     if parent is None:
         raise NotFound(f"There is no task {body['taskId']} of this token.")
     request = ChangeOf(
-        parent, body["action"], body.get("index"), body.get("state"), _hook(body), call.raw
+        parent,
+        body["action"],
+        body.get("index"),
+        body.get("state"),
+        _hook(body),
+        call.raw,
+        _claim("submit_change", call),
     )
-    with reached():
-        return Answer(200, await gate.flight.run(change(gate, call.client, request)))
+    return await _submitted(gate, change(gate, call.client, request))
 
 
 async def fetch_task(gate: Gate, call: Call) -> Answer:
@@ -52,6 +61,19 @@ async def list_tasks(gate: Gate, call: Call) -> Answer:
         tasks = await fetch_tasks(gate.store.pool, call.client.id, asked) if asked else []
     found = {task.id: task for task in tasks}
     return Answer(200, [found[number].wire() for number in asked if number in found])
+
+
+async def _submitted(gate: Gate, work: Coroutine[Any, Any, dict[str, Any]]) -> Answer:
+    try:
+        with reached():
+            return Answer(200, await gate.flight.run(work))
+    except Replay as replay:
+        return Answer(replay.status, replay.body, _REPLAYED)
+
+
+def _claim(operation: str, call: Call) -> Claim | None:
+    key = call.parameters.get("Idempotency-Key")
+    return None if key is None else claim_of(key, operation, call.body)
 
 
 def _number(reference: Any) -> int | None:

@@ -1,6 +1,5 @@
 """A submit, one way: quote, choose, intent, send, outcome (design, section 2)."""
 
-import asyncio
 import contextlib
 import secrets
 from collections.abc import Callable
@@ -12,8 +11,7 @@ from mjgate.domain.action import IMAGINE, change_sign, model
 from mjgate.domain.channel import Channel
 from mjgate.domain.money import dollars
 from mjgate.domain.outcome import Hold, Outcome, answer, read_outcome
-from mjgate.domain.send import Decision, Intent, Settlement, Verdict
-from mjgate.domain.task import MODAL, NOT_START, Phase
+from mjgate.domain.send import Claim, Decision, Intent, Verdict
 from mjgate.domain.token import Token
 from mjgate.errors import (
     ApiError,
@@ -21,10 +19,14 @@ from mjgate.errors import (
     BudgetSpent,
     Fault,
     Forbidden,
+    InFlight,
     InvalidRequest,
+    KeyReused,
+    MjgateError,
     NotFound,
     NotSent,
     RateLimited,
+    Replay,
     RowRefused,
     StoreDown,
     StoreFull,
@@ -32,36 +34,37 @@ from mjgate.errors import (
     Unauthorized,
     Unavailable,
     UpstreamBroken,
-    UpstreamUnclear,
 )
 from mjgate.gate import Gate
 from mjgate.log import logger, milliseconds, note
 from mjgate.services.choose import choose, choose_for, tuned
+from mjgate.services.settle import settle, unknown
 from mjgate.store.channels import note_fault
+from mjgate.store.claims import recall
 from mjgate.store.database import DOWN, reached
-from mjgate.store.tasks import Parent, find_bound, find_parent, move_task
+from mjgate.store.tasks import Parent, find_parent, move_task
 from mjgate.upstream.novicezk import NOT_SUCCESS, Change, Novicezk, Refusal, Request
 from mjgate.upstream.upstreams import dialect_of
 
 _MARGIN_S = 10.0
-_RETRY_S = 0.2
 _FLIGHT_RETRY_S = 5
 Speak = Callable[[Novicezk, str], Request]
 
 
 @dataclass(frozen=True, slots=True)
 class Imagine:
-    """A picture from a prompt. `body` is the request as received."""
+    """A picture from a prompt. `body` is the request as received, `claim` that of its key."""
 
     prompt: str
     state: str | None
     hook: str | None
     body: bytes
+    claim: Claim | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ChangeOf:
-    """A change of a task. `body` is the request as received."""
+    """A change of a task. `body` is the request as received, `claim` that of its key."""
 
     parent: int
     action: str
@@ -69,6 +72,7 @@ class ChangeOf:
     state: str | None
     hook: str | None
     body: bytes
+    claim: Claim | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +87,7 @@ class _Draft:
     channels: list[Channel]
     speak: Speak
     parent: int | None = None
+    claim: Claim | None = None
 
 
 async def imagine(gate: Gate, token: Token, request: Imagine) -> dict[str, Any]:
@@ -90,7 +95,9 @@ async def imagine(gate: Gate, token: Token, request: Imagine) -> dict[str, Any]:
 
     Raises:
         ApiError: nothing was charged, unless it says that the outcome is unknown.
+        Replay: its key was answered before.
     """
+    await _recall(gate, token, request.claim)
     draft = _Draft(
         IMAGINE,
         request.prompt,
@@ -99,6 +106,7 @@ async def imagine(gate: Gate, token: Token, request: Imagine) -> dict[str, Any]:
         request.hook,
         await choose(gate, model(IMAGINE)),
         lambda dialect, marker: dialect.imagine(request.body, marker),
+        claim=request.claim,
     )
     return await _submit(gate, token, draft)
 
@@ -109,6 +117,7 @@ async def change(gate: Gate, token: Token, request: ChangeOf) -> dict[str, Any]:
         parent = await find_parent(gate.store.pool, token.id, request.parent)
     if parent is None:
         raise NotFound(f"There is no task {request.parent} of this token.")
+    await _recall(gate, token, request.claim)
     if parent.upstream_id is None:
         return answer(*NOT_SUCCESS, None, {})
     draft = _Draft(
@@ -120,6 +129,7 @@ async def change(gate: Gate, token: Token, request: ChangeOf) -> dict[str, Any]:
         [await choose_for(gate, parent)],
         _speak_change(parent, parent.upstream_id, request),
         parent.id,
+        request.claim,
     )
     return await _submit(gate, token, draft)
 
@@ -129,6 +139,34 @@ def _speak_change(parent: Parent, upstream_id: str, request: ChangeOf) -> Speak:
         request.action, request.index, upstream_id, parent.status, parent.buttons, request.body
     )
     return lambda dialect, marker: dialect.change(words, marker)
+
+
+async def _recall(gate: Gate, token: Token, claim: Claim | None) -> None:
+    """Answers again what was answered, whatever has become of channels and prices since.
+
+    Raises:
+        ApiError: the key is not free.
+        Replay: its first request was answered.
+    """
+    if claim is None:
+        return
+    with reached():
+        decision = await recall(gate.store.pool, token.id, claim)
+    if decision is not None:
+        raise _taken(decision)
+
+
+def _taken(decision: Decision) -> MjgateError:
+    """What whoever comes with a taken key is told."""
+    if decision.verdict is Verdict.REUSED:
+        return KeyReused("Another request had this Idempotency-Key. Take a new one.")
+    if decision.verdict is Verdict.GOING:
+        return InFlight("The first request with this Idempotency-Key has no outcome yet.")
+    if decision.status is not None:
+        return Replay(decision.status, decision.answer)
+    assert decision.task is not None
+    given = unknown(decision.task, UpstreamBroken)
+    return Replay(given.status, given.body())
 
 
 async def _submit(gate: Gate, token: Token, draft: _Draft) -> dict[str, Any]:
@@ -147,9 +185,9 @@ async def _submit(gate: Gate, token: Token, draft: _Draft) -> dict[str, Any]:
         with contextlib.suppress(*DOWN):
             await note_fault(gate.store.pool, channel.id, "the upstream refuses the key")
     try:
-        return await _settle(gate, intent, channel, outcome)
+        return await settle(gate, intent, channel, outcome)
     except StoreDown:
-        raise _unknown(intent, UpstreamBroken) from None
+        raise unknown(intent.id, UpstreamBroken) from None
 
 
 async def _intent(gate: Gate, token: Token, draft: _Draft) -> Intent:
@@ -176,6 +214,7 @@ async def _intent(gate: Gate, token: Token, draft: _Draft) -> Intent:
         send_s=(gate.config.upstream_timeout + _MARGIN_S) * len(draft.channels) + _MARGIN_S,
         parent=draft.parent,
         price_version=prices.version,
+        claim=draft.claim,
     )
 
 
@@ -191,7 +230,7 @@ async def _admit(gate: Gate, intent: Intent) -> None:
         raise _refusal(decision, intent)
 
 
-def _refusal(decision: Decision, intent: Intent) -> ApiError:
+def _refusal(decision: Decision, intent: Intent) -> MjgateError:
     """What a submit that was not admitted is told; it has used up nothing."""
     match decision.verdict:
         case Verdict.MODEL:
@@ -206,6 +245,8 @@ def _refusal(decision: Decision, intent: Intent) -> ApiError:
         case Verdict.RATE:
             wait_s = -(-decision.wait_ms // 1000)
             return RateLimited(f"This token may submit again in {wait_s} seconds.", wait_s)
+        case Verdict.REUSED | Verdict.GOING | Verdict.GIVEN:
+            return _taken(decision)
         case _:
             return Unauthorized("The token is wrong, has expired or was revoked.")
 
@@ -220,13 +261,13 @@ async def _send(gate: Gate, intent: Intent, draft: _Draft) -> tuple[Outcome, Cha
             continue
         except Refusal as refusal:
             result = answer(refusal.code, refusal.description, None, {})
-            return Outcome(Hold.RELEASE, result=result), channel
+            return Outcome(Hold.RELEASE, result=result, final=False), channel
         except ApiError as error:
-            return Outcome(Hold.RELEASE, error=error), channel
+            return Outcome(Hold.RELEASE, error=error, final=False), channel
         except Broken:
             return Outcome(Hold.UNKNOWN, error=UpstreamBroken("")), channel
     none = Unavailable(f"No upstream of {intent.model} can be reached now.", 5)
-    return Outcome(Hold.RELEASE, error=none), draft.channels[-1]
+    return Outcome(Hold.RELEASE, error=none, final=False), draft.channels[-1]
 
 
 async def _prepare(
@@ -246,77 +287,3 @@ async def _prepare(
     except Exception as error:
         logger().exception("fault before a send", task=intent.id, channel=channel.name)
         raise Fault("The gateway failed before it sent anything.") from error
-
-
-async def _settle(gate: Gate, intent: Intent, channel: Channel, outcome: Outcome) -> dict[str, Any]:
-    """Commits the outcome and answers."""
-    if outcome.exists:
-        assert outcome.upstream_id is not None
-        known = await _find_bound(gate, intent.token, channel.id, outcome.upstream_id)
-        if known is not None:
-            await gate.store.writer.settle(_settlement(gate, intent, channel, Phase.REJECTED))
-            return _answer(outcome, known)
-    if outcome.hold is Hold.UNKNOWN:
-        return await _settle_unknown(gate, intent, channel, outcome)
-    if outcome.hold is Hold.KEEP:
-        return await _settle_accepted(gate, intent, channel, outcome)
-    await gate.store.writer.settle(_settlement(gate, intent, channel, Phase.REJECTED))
-    return _answer(outcome, None)
-
-
-async def _find_bound(gate: Gate, token: int, channel: int, upstream_id: str) -> int | None:
-    """Waits for the database: after a send there is no way back."""
-    while True:
-        try:
-            return await find_bound(gate.store.pool, token, channel, upstream_id)
-        except DOWN:
-            await asyncio.sleep(_RETRY_S)
-
-
-async def _settle_accepted(
-    gate: Gate, intent: Intent, channel: Channel, outcome: Outcome
-) -> dict[str, Any]:
-    accepted = _settlement(
-        gate,
-        intent,
-        channel,
-        Phase.RUNNING,
-        upstream_id=outcome.upstream_id,
-        status=MODAL if outcome.modal else NOT_START,
-        shares_upstream=outcome.exists,
-    )
-    try:
-        await gate.store.writer.settle(accepted)
-    except RowRefused as error:
-        logger().error("upstream id refused", task=intent.id, channel=channel.name, why=str(error))
-        return await _settle_unknown(gate, intent, channel, outcome)
-    gate.background.follow(channel.id)
-    return _answer(outcome, intent.id)
-
-
-async def _settle_unknown(
-    gate: Gate, intent: Intent, channel: Channel, outcome: Outcome
-) -> dict[str, Any]:
-    """Never sent again: whoever asks is told which task to fetch (design, section 6)."""
-    await gate.store.writer.settle(_settlement(gate, intent, channel, Phase.UNKNOWN))
-    raise _unknown(intent, type(outcome.error) if outcome.error else UpstreamUnclear)
-
-
-def _unknown(intent: Intent, kind: type[ApiError]) -> ApiError:
-    return kind(
-        f"The outcome at the upstream is unknown. Fetch task {intent.id}.",
-        properties={"taskId": str(intent.id)},
-    )
-
-
-def _settlement(
-    gate: Gate, intent: Intent, channel: Channel, phase: Phase, **bound: Any
-) -> Settlement:
-    return Settlement(intent.id, channel.id, phase, gate.config.task_deadline, **bound)
-
-
-def _answer(outcome: Outcome, task_id: int | None) -> dict[str, Any]:
-    if outcome.error is not None:
-        raise outcome.error
-    assert outcome.result is not None
-    return outcome.result | {"result": None if task_id is None else str(task_id)}

@@ -3,13 +3,14 @@
 from mjgate.gate import Gate
 from mjgate.log import logger
 from mjgate.services.follow import end_overdue
+from mjgate.store.claims import forget_claims
 from mjgate.store.tasks import channels_with_work, mark_unknown, overdue_tasks
 
 _AT_ONCE = 500
 
 
 async def sweep(gate: Gate, *, ends: bool = True) -> list[int]:
-    """Ends what is overdue; returns the channels that have tasks to follow.
+    """Ends what is overdue, forgets old keys; returns the channels that have tasks to follow.
 
     Without `ends` it only takes up: after an outage tasks are looked at before they are ended.
     """
@@ -18,5 +19,7 @@ async def sweep(gate: Gate, *, ends: bool = True) -> list[int]:
     if left:
         logger().warning("sends without an outcome", tasks=left)
     while ends and await end_overdue(gate, await overdue_tasks(pool, _AT_ONCE)):
+        pass
+    while await forget_claims(pool, _AT_ONCE) == _AT_ONCE:
         pass
     return await channels_with_work(pool)

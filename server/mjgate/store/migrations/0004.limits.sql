@@ -73,6 +73,19 @@ drop function commit_batch(json, json);
 drop aggregate fit(bigint, bigint);
 drop function fit(bigint, bigint, bigint);
 
+-- What the claim of a key by an intent comes to if the key was taken before, as `commit_batch`
+-- says it; else null. Without a task it was taken earlier in the same batch.
+create function recall(place bigint, token integer, claim json) returns json language sql as $$
+  select case
+    when i.request_hash <> decode(claim->>'request', 'hex') then json_build_array(place, 'reused')
+    when i.status is null
+      and (t.id is null or t.phase = 'sending' and t.send_deadline > clock_timestamp())
+      then json_build_array(place, 'going')
+    else json_build_array(place, 'given', 0, i.task_id, i.status, i.answer) end
+  from idempotency i left join tasks t on t.id = i.task_id
+  where i.token_id = recall.token and i.key = claim->>'key'
+$$;
+
 -- Decides in order of arrival the intents of some tokens: those that cannot take all of theirs,
 -- or that bring keys. The caller has locked the tokens; statements that follow the lock see all
 -- that was committed before it. Returns what was refused, as `commit_batch` does.
@@ -84,8 +97,6 @@ declare
   moment timestamptz;
   full_at timestamptz;
   due timestamptz;
-  prior idempotency%rowtype;
-  going boolean;
   refusal json;
   refusals json[] := '{}';
   admitted bigint[] := '{}';
@@ -108,22 +119,15 @@ begin
       end if;
       full_at := moment + rate_step(k.rate_per_minute) * k.rate_per_minute;
     end if;
-    prior := null;
-    if k.id is not null and x.claim is not null then
-      select * into prior from idempotency where token_id = k.id and key = x.claim->>'key';
-    end if;
     due := greatest(k.rate_tat, moment) + rate_step(k.rate_per_minute);
     refusal := null;
+    if k.id is not null and x.claim is not null then
+      refusal := recall(x.n, k.id, x.claim);
+    end if;
     if k.id is null then
       refusal := json_build_array(x.n, 'token');
-    elsif prior.task_id is not null then
-      select phase = 'sending' and send_deadline > clock_timestamp() into going
-      from tasks where id = prior.task_id;
-      refusal := case
-        when prior.request_hash <> decode(x.claim->>'request', 'hex')
-          then json_build_array(x.n, 'reused')
-        when prior.status is null and coalesce(going, true) then json_build_array(x.n, 'going')
-        else json_build_array(x.n, 'given', 0, prior.task_id, prior.status, prior.answer) end;
+    elsif refusal is not null then
+      -- its key was taken before
     elsif k.models is not null and not allows(k.models, x.model) then
       refusal := json_build_array(x.n, 'model');
     elsif x.price > coalesce(k.budget, 9000000000000000000) - k.spent - k.held then
