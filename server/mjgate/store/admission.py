@@ -7,13 +7,13 @@ import orjson
 
 from mjgate.domain.send import HELD, Decision, Intent, Settlement, Verdict
 
-COMMIT = "select commit_batch(%s::json, %s::json)"
+COMMIT = "select commit_batch($1::json, $2::json)"
 KNOWN = "select id from tasks where id = any(%s::bigint[])"
 
 
 def commit_parameters(
     settlements: Sequence[Settlement], intents: Sequence[Intent]
-) -> tuple[str | None, str | None]:
+) -> tuple[bytes | None, bytes | None]:
     """Each kind as a JSON array in order of arrival, None for none."""
     return _array(settlements), _array(intents)
 
@@ -26,5 +26,5 @@ def decisions(intents: int, refusals: Sequence[Sequence[Any]] | None) -> list[De
     return decided
 
 
-def _array(rows: Sequence[Settlement] | Sequence[Intent]) -> str | None:
-    return orjson.dumps(rows).decode() if rows else None
+def _array(rows: Sequence[Settlement] | Sequence[Intent]) -> bytes | None:
+    return orjson.dumps(rows) if rows else None

@@ -8,15 +8,14 @@ import contextlib
 import time
 from collections.abc import Iterable
 
-from psycopg import AsyncConnection
-
 from mjgate.domain.task import Task
 from mjgate.errors import StoreDown
 from mjgate.store.connect import connect
 from mjgate.store.refusals import LOST, first_line
+from mjgate.store.statement import Statement
 from mjgate.store.tasks import WIRE
 
-_QUERY = f"select {WIRE}, token_id from tasks where id = any(%s) and phase <> 'rejected'"  # noqa: S608
+_QUERY = f"select {WIRE}, token_id from tasks where id = any($1::bigint[]) and phase <> 'rejected'"  # noqa: S608
 _PATIENCE_S = 5.0
 _RETRY_S = 0.1
 
@@ -30,11 +29,11 @@ class Reader:
         self._uri = uri
         self._waiting: _Waiting = {}
         self._wake = asyncio.Event()
-        self._connection: AsyncConnection | None = None
+        self._statement: Statement | None = None
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        self._connection = await self._connect()
+        self._statement = await self._open()
         self._task = asyncio.create_task(self._run(), name="reader")
 
     async def stop(self) -> None:
@@ -42,8 +41,8 @@ class Reader:
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
-        if self._connection:
-            await self._connection.close()
+        if self._statement:
+            await self._statement.close()
 
     async def task(self, token: int, task_id: int) -> Task | None:
         """A task of a token; None where this token has none of that id.
@@ -71,21 +70,31 @@ class Reader:
         end = time.monotonic() + _PATIENCE_S
         while True:
             try:
-                return await self._ask(list(ids))
+                return await self._ask(ids)
             except LOST:
                 if time.monotonic() > end:
                     raise
+                await self._forget()
                 await asyncio.sleep(_RETRY_S)
 
-    async def _ask(self, ids: list[int]) -> dict[int, tuple[int, Task]]:
-        if self._connection is None or self._connection.broken or self._connection.closed:
-            self._connection = await self._connect()
-        cursor = self._connection.cursor(binary=True)
-        await cursor.execute(_QUERY, [ids], prepare=True)
-        return {row[0]: (row[-1], Task(*row[:-1])) for row in await cursor.fetchall()}
+    async def _ask(self, ids: Iterable[int]) -> dict[int, tuple[int, Task]]:
+        if self._statement is None:
+            self._statement = await self._open()
+        rows = await self._statement.run([_array(ids)])
+        return {row[0]: (row[-1], Task(*row[:-1])) for row in rows}
 
-    async def _connect(self) -> AsyncConnection:
-        return await connect(self._uri, "reader")
+    async def _open(self) -> Statement:
+        return await Statement.prepare(await connect(self._uri, "reader"), _QUERY)
+
+    async def _forget(self) -> None:
+        statement, self._statement = self._statement, None
+        if statement is not None:
+            await statement.close()
+
+
+def _array(ids: Iterable[int]) -> bytes:
+    """A `bigint[]` as text."""
+    return b"{%b}" % ",".join(map(str, ids)).encode()
 
 
 def _answer(waiting: _Waiting, found: dict[int, tuple[int, Task]]) -> None:

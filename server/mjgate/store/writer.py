@@ -25,6 +25,7 @@ from mjgate.metrics import BATCH_ROWS, BATCH_WAIT
 from mjgate.store.admission import COMMIT, KNOWN, commit_parameters, decisions
 from mjgate.store.connect import connect
 from mjgate.store.refusals import LOST, REFUSALS, first_line
+from mjgate.store.statement import Statement
 
 _MOST_ROWS = 512
 _RETRY_S = 0.1
@@ -58,14 +59,14 @@ class Writer:
         self._batch: Sequence[_Row] = ()
         self._rows: deque[_Row] = deque()
         self._wake = asyncio.Event()
-        self._connection: AsyncConnection | None = None
+        self._statement: Statement | None = None
         self._task: asyncio.Task[None] | None = None
         self._patrol: asyncio.Task[None] | None = None
         self._stopping = False
         self._give_up = math.inf
 
     async def start(self) -> None:
-        await self._open()
+        self._statement = await self._open(await self._connect())
         self._task = asyncio.create_task(self._run(), name="writer")
         self._patrol = asyncio.create_task(self._let_go(), name="writer's patrol")
 
@@ -161,9 +162,8 @@ class Writer:
         settlements = [row.work for row in batch if isinstance(row.work, Settlement)]
         intents = [row.work for row in batch if isinstance(row.work, Intent)]
         BATCH_ROWS.observe(len(batch))
-        await self._cursor.execute(COMMIT, commit_parameters(settlements, intents), prepare=True)
-        row = await self._cursor.fetchone()
-        decided = iter(decisions(len(intents), row[0] if row else None))
+        [(refused,)] = await self._live.run(commit_parameters(settlements, intents))
+        decided = iter(decisions(len(intents), refused))
         return [next(decided) if isinstance(each.work, Intent) else None for each in batch]
 
     async def _reconnect(self, batch: Sequence[_Row]) -> Sequence[_Row]:
@@ -172,17 +172,21 @@ class Writer:
             await asyncio.sleep(_RETRY_S)
             try:
                 await self._live.close()
-                await self._open()
-                return await self._unwritten(batch)
+                connection = await self._connect()
+                rest = await self._unwritten(connection, batch)
+                self._statement = await self._open(connection)
+                return rest
             except Exception as error:
                 if time.monotonic() > self._give_up:
                     for row in batch:
                         _fail(row, StoreDown(first_line(error)))
                     return []
 
-    async def _unwritten(self, batch: Sequence[_Row]) -> Sequence[_Row]:
+    async def _unwritten(
+        self, connection: AsyncConnection, batch: Sequence[_Row]
+    ) -> Sequence[_Row]:
         ids = [row.work.id for row in batch if isinstance(row.work, Intent)]
-        cursor = await self._live.execute(KNOWN, [ids])
+        cursor = await connection.execute(KNOWN, [ids])
         known = {found for (found,) in await cursor.fetchall()}
         rest: list[_Row] = []
         written: list[_Row] = []
@@ -193,9 +197,9 @@ class Writer:
         return rest
 
     def _finish(self, batch: Sequence[_Row], decided: Sequence[Decision | None]) -> None:
-        now = time.perf_counter()
+        if batch:
+            BATCH_WAIT.observe(time.perf_counter() - batch[0].since)
         for row, decision in zip(batch, decided, strict=True):
-            BATCH_WAIT.observe(now - row.since)
             if not row.done.done():
                 row.done.set_result(decision)
             elif decision is HELD and isinstance(row.work, Intent):
@@ -206,13 +210,15 @@ class Writer:
         self._enqueue(Settlement(intent.id, intent.channel, Phase.REJECTED, 0.0, claim=freed))
 
     @property
-    def _live(self) -> AsyncConnection:
-        assert self._connection is not None
-        return self._connection
+    def _live(self) -> Statement:
+        assert self._statement is not None
+        return self._statement
 
-    async def _open(self) -> None:
-        self._connection = await connect(self._uri, "writer")
-        self._cursor = self._connection.cursor(binary=True)
+    async def _connect(self) -> AsyncConnection:
+        return await connect(self._uri, "writer")
+
+    async def _open(self, connection: AsyncConnection) -> Statement:
+        return await Statement.prepare(connection, COMMIT)
 
 
 def _fail(row: _Row, error: Exception) -> None:
