@@ -16,7 +16,7 @@ from procrastinate import exceptions
 
 from mjgate.gate import Gate
 from mjgate.log import logger
-from mjgate.services.follow import MOST_IDS, Follower
+from mjgate.services.follow import MOST_LOOKED, Follower
 from mjgate.services.sweep import sweep
 from mjgate.store.locks import channel_lock
 from mjgate.store.tasks import has_running
@@ -110,7 +110,7 @@ class Jobs:
         while time.monotonic() < end and not self._stopping.is_set():
             started = time.monotonic()
             due = await follower.look()
-            if due < MOST_IDS:
+            if due < MOST_LOOKED:
                 await self._pause(_CYCLE_S - (time.monotonic() - started))
             if follower.idle:
                 return

@@ -16,7 +16,7 @@ from mjgate.domain.token import Token
 from mjgate.gate import Gate
 from mjgate.sandbox import Settings, running_sandbox
 from mjgate.sandbox.settings import DialectName
-from mjgate.services.follow import MOST_IDS, Follower
+from mjgate.services.follow import MOST_IDS, MOST_LOOKED, Follower
 from mjgate.services.submit import change, imagine
 from mjgate.store.channels import set_channel
 from mjgate.store.tasks import fetch_tasks
@@ -233,29 +233,32 @@ async def test_changes_are_made_and_followed_in_every_dialect(
     assert dialect == spoken
 
 
-async def test_beyond_a_hundred_each_has_its_turn(gate: Gate) -> None:
+async def test_a_call_asks_for_a_hundred_and_beyond_a_look_each_has_its_turn(gate: Gate) -> None:
+    many = MOST_LOOKED + 50
     async with raw_upstream(lists()) as raw:
         where = await channel(gate, "raw", raw.address)
         owner = await client(gate)
-        await asyncio.gather(
-            *(gate.store.writer.admit(intent(n, owner.id, channel=where)) for n in range(250))
-        )
-        await asyncio.gather(
-            *(
-                gate.store.writer.settle(settled(n, channel=where, upstream_id=f"up{n}"))
-                for n in range(250)
+        for some in (range(many)[start::3] for start in range(3)):
+            await asyncio.gather(
+                *(gate.store.writer.admit(intent(n, owner.id, channel=where)) for n in some)
             )
-        )
+            await asyncio.gather(
+                *(
+                    gate.store.writer.settle(settled(n, channel=where, upstream_id=f"up{n}"))
+                    for n in some
+                )
+            )
         moment = later(gate)
         follower = Follower(replace(gate, clock=lambda: moment), where)
 
-        counts = [await follower.look() for _ in range(4)]
+        counts = [await follower.look() for _ in range(3)]
 
-        assert [MOST_IDS, MOST_IDS, 50, 0] == counts
-        asked = Counter(
-            each for head in raw.heard for each in json.loads(head.partition(b"\r\n\r\n")[2])["ids"]
+        assert [MOST_LOOKED, 50, 0] == counts
+        calls = [json.loads(head.partition(b"\r\n\r\n")[2])["ids"] for head in raw.heard]
+        assert MOST_IDS == max(map(len, calls))
+        assert {f"up{n}": 1 for n in range(many)} == Counter(
+            each for call in calls for each in call
         )
-        assert {f"up{n}": 1 for n in range(250)} == asked
 
 
 async def test_fresh_tasks_are_looked_at_more_often_than_old_ones(gate: Gate) -> None:

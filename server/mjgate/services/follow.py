@@ -1,5 +1,6 @@
-"""Follows the running tasks of a channel: one list call for a hundred of them."""
+"""Follows the running tasks of a channel: one list call for a hundred, one commit for all."""
 
+import asyncio
 import heapq
 import re
 from collections.abc import Mapping, Sequence
@@ -16,6 +17,8 @@ from mjgate.store.tasks import Followed, accepted_since, advance_tasks, followed
 from mjgate.upstream.upstreams import dialect_of
 
 MOST_IDS = 100
+_CALLS_AT_ONCE = 8
+MOST_LOOKED = MOST_IDS * _CALLS_AT_ONCE
 _MOST_MET = 20_000
 _OVERLAP_S = 1.0
 _MEET_EVERY_MS = 900
@@ -34,7 +37,7 @@ class Follower:
         self._gate = gate
         self._channel = channel
         self._known: dict[int, Followed] = {}
-        self._due_ms: dict[int, float] = {}
+        self._due: list[tuple[float, int]] = []
         self._since_s = 0.0
         self._meet_ms = 0
 
@@ -43,7 +46,7 @@ class Follower:
         return not self._known
 
     async def look(self) -> int:
-        """Looks at up to a hundred due tasks; returns how many were due.
+        """Looks at up to `MOST_LOOKED` due tasks; returns how many were due.
 
         An upstream that does not answer changes no task.
         """
@@ -60,9 +63,11 @@ class Follower:
         return len(due)
 
     def _most_overdue(self, now_ms: int) -> list[int]:
-        """Beyond a hundred the others have their turn next; none is passed over for ever."""
-        overdue = ((when, task) for task, when in self._due_ms.items() if when <= now_ms)
-        return [task for _, task in heapq.nsmallest(MOST_IDS, overdue)]
+        """The others have their turn next; none is passed over for ever."""
+        overdue: list[int] = []
+        while self._due and self._due[0][0] <= now_ms and len(overdue) < MOST_LOOKED:
+            overdue.append(heapq.heappop(self._due)[1])
+        return overdue
 
     async def _meet(self, now_ms: int) -> None:
         """Takes in tasks accepted since the last look, and a little before: commits overlap."""
@@ -75,15 +80,11 @@ class Follower:
                 self._known[followed.task.id] = followed
                 # The database's clock may be ahead of ours.
                 accepted_ms = min(followed.accepted_s * 1000, now_ms)
-                self._due_ms[followed.task.id] = accepted_ms + _QUICKEST_S * 1000
+                first_ms = accepted_ms + _QUICKEST_S * 1000
+                heapq.heappush(self._due, (first_ms, followed.task.id))
 
     async def _look(self, channel: Channel, due: list[Followed]) -> None:
-        try:
-            able = await tuned(self._gate, channel)
-            seen = await _list(self._gate, able, [followed.upstream_id for followed in due])
-        except SendError as error:
-            logger().warning("upstream does not answer", channel=channel.name, why=str(error))
-            return
+        seen = await self._seen(channel, [followed.upstream_id for followed in due])
         now_ms = self._gate.clock()
         changed: dict[int, Task] = {}
         buttons: dict[int, list[Any]] = {}
@@ -98,6 +99,17 @@ class Follower:
         if changed:
             await self._write(changed, buttons)
 
+    async def _seen(self, channel: Channel, ids: list[str]) -> dict[str, Sight]:
+        """What the upstream shows of these ids, asked by the hundred, all calls at once."""
+        try:
+            able = await tuned(self._gate, channel)
+        except SendError as error:
+            _warn(channel, error)
+            return {}
+        parts = [ids[start : start + MOST_IDS] for start in range(0, len(ids), MOST_IDS)]
+        lists = await asyncio.gather(*(_listed(self._gate, able, part) for part in parts))
+        return {upstream_id: sight for seen in lists for upstream_id, sight in seen.items()}
+
     async def _write(self, changed: dict[int, Task], buttons: dict[int, list[Any]]) -> None:
         written = await advance_tasks(self._gate.store.pool, list(changed.values()), buttons)
         for task in changed.values():
@@ -105,14 +117,14 @@ class Follower:
                 advanced = replace(task, version=task.version + 1)
                 self._known[task.id] = replace(self._known[task.id], task=advanced)
             else:
-                del self._known[task.id], self._due_ms[task.id]
+                del self._known[task.id]
 
     def _put_off(self, followed: Followed, now_ms: int) -> None:
         """Fresh tasks are looked at every second, old ones up to ten seconds apart."""
         if followed.task.id in self._known:
             age_s = now_ms / 1000 - followed.accepted_s
             wait_s = min(_SLOWEST_S, _QUICKEST_S + max(age_s, 0) * _SLOWING)
-            self._due_ms[followed.task.id] = now_ms + wait_s * 1000
+            heapq.heappush(self._due, (now_ms + wait_s * 1000, followed.task.id))
 
 
 async def end_overdue(gate: Gate, tasks: Sequence[Task]) -> int:
@@ -122,6 +134,19 @@ async def end_overdue(gate: Gate, tasks: Sequence[Task]) -> int:
     """
     now_ms = gate.clock()
     return len(await advance_tasks(gate.store.pool, [_unfinished(task, now_ms) for task in tasks]))
+
+
+async def _listed(gate: Gate, channel: Channel, ids: list[str]) -> dict[str, Sight]:
+    """What one call shows; nothing where it fails."""
+    try:
+        return await _list(gate, channel, ids)
+    except SendError as error:
+        _warn(channel, error)
+        return {}
+
+
+def _warn(channel: Channel, error: SendError) -> None:
+    logger().warning("upstream does not answer", channel=channel.name, why=str(error))
 
 
 async def _list(gate: Gate, channel: Channel, ids: list[str]) -> dict[str, Sight]:
