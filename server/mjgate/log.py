@@ -1,10 +1,11 @@
 """One JSON line a request, and one for what an operator should know."""
 
+import asyncio
 import logging
 import sys
 import time
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, BinaryIO
 
 import orjson
 import structlog
@@ -37,7 +38,7 @@ def configure() -> None:
     """JSON lines on standard output."""
     structlog.configure(
         processors=[_stamp, structlog.processors.format_exc_info, _render],
-        logger_factory=structlog.BytesLoggerFactory(sys.stdout.buffer),
+        logger_factory=lambda: _Lines(sys.stdout.buffer),
         cache_logger_on_first_use=True,
     )
     logging.basicConfig(handlers=[_Relay()], level=logging.WARNING, force=True)
@@ -45,6 +46,37 @@ def configure() -> None:
 
 def logger() -> Any:
     return _LOGGER
+
+
+class _Lines:
+    """Writes what one turn of the event loop had to say at its end: one system call, not many.
+
+    Outside an event loop a line is written at once.
+    """
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self._waiting: list[bytes] = []
+
+    def msg(self, line: bytes) -> None:
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            self._write([line])
+            return
+        if not self._waiting:
+            loop.call_soon(self._write_waiting)
+        self._waiting.append(line)
+
+    debug = info = warning = error = critical = exception = msg
+
+    def _write_waiting(self) -> None:
+        lines, self._waiting = self._waiting, []
+        self._write(lines)
+
+    def _write(self, lines: list[bytes]) -> None:
+        self._stream.write(b"\n".join(lines) + b"\n")
+        self._stream.flush()
 
 
 class _Relay(logging.Handler):

@@ -128,3 +128,11 @@ def bodies(answers: list[bytes]) -> list[bytes]:
     """The bodies of answers that are each one digit long."""
     assert {b"200"} == set(statuses(answers))
     return [part[:1] for part in answers[1:]]
+
+
+async def test_a_head_that_no_body_follows_is_sent(port: Port) -> None:
+    asked, followed, body = await said(port, b"HEAD / HTTP/1.1\r\nHost: x\r\n\r\n" + LAST)
+
+    assert asked.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert followed.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert b"0" == body

@@ -19,7 +19,7 @@ from mjgate.contract.send import send_answer, send_bytes
 from mjgate.contract.validation import ClientGone
 from mjgate.errors import ApiError, Fault, StoreDown, Unauthorized, Unavailable
 from mjgate.log import logger, milliseconds, open_notes
-from mjgate.metrics import REQUESTS
+from mjgate.metrics import requests
 
 _ORIGIN = secrets.token_hex(10).encode()
 _REQUEST_ID = re.compile(rb"[!-~]{1,128}")
@@ -74,7 +74,7 @@ class Envelope:
     ) -> None:
         operation = scope.get(OPERATION)
         name = operation.id if operation else "none"
-        REQUESTS.labels(name, str(sender.status)).inc()
+        requests(name, sender.status).inc()
         client = scope.get(CLIENT)
         logger().info(
             "request",

@@ -1,7 +1,9 @@
 """HTTP below ASGI: what never becomes a request is answered in our error shape too."""
 
+import asyncio
 import secrets
 import sys
+from typing import Any, cast
 
 import httptools
 import orjson
@@ -12,6 +14,8 @@ from mjgate.errors import InvalidRequest
 MOST_HEAD = 64 * 1024
 """Bytes of a request line with its headers; the parser itself knows no bound."""
 _FRAMING = (b"content-length", b"transfer-encoding")
+_BLANK_LINE = b"\r\n\r\n"
+_GO_AHEAD = b"HTTP/1.1 100 "
 
 
 class Protocol(HttpToolsProtocol):
@@ -23,6 +27,15 @@ class Protocol(HttpToolsProtocol):
 
     _head: int | None = None
     _data: bytes = b""
+    _whole: "_Whole"
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        self._whole = _Whole(transport)
+        super().connection_made(cast(asyncio.Transport, self._whole))
+
+    def on_response_complete(self) -> None:
+        self._whole.flush()
+        super().on_response_complete()
 
     def data_received(self, data: bytes) -> None:
         self._data = data
@@ -71,6 +84,35 @@ class Protocol(HttpToolsProtocol):
             return
         relay.muted = False
         self.data_received(rest)
+
+
+class _Whole:
+    """A transport that sends the head of an answer with its body: one system call, not two."""
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+        self._head = b""
+        self.is_closing = transport.is_closing
+
+    def write(self, data: bytes) -> None:
+        if self._head:
+            data, self._head = self._head + data, b""
+        elif data.endswith(_BLANK_LINE) and not data.startswith(_GO_AHEAD):
+            self._head = data
+            return
+        self._transport.write(data)
+
+    def flush(self) -> None:
+        """Sends a head that no body followed."""
+        if self._head:
+            self.write(b"")
+
+    def close(self) -> None:
+        self.flush()
+        self._transport.close()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
 
 
 class _Relay:
