@@ -33,10 +33,11 @@ class Flight:
         if self.draining:
             work.close()
             raise Unavailable("The gateway is stopping. Send it again.")
-        task = asyncio.create_task(work)
+        landed: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        task = asyncio.create_task(self._fly(work, landed))
         self._tasks.add(task)
-        task.add_done_callback(self._landed)
-        return await asyncio.shield(task)
+        task.add_done_callback(self._tasks.discard)
+        return await landed
 
     async def landed(self, timeout: float | None = None) -> bool:
         """Waits for all of them, at most `timeout` seconds; says whether all have landed."""
@@ -44,7 +45,15 @@ class Flight:
             await asyncio.wait(set(self._tasks), timeout=timeout)
         return not self._tasks
 
-    def _landed(self, task: asyncio.Task[Any]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled():
-            task.exception()
+    async def _fly(self, work: Coroutine[Any, Any, T], landed: asyncio.Future[T]) -> None:
+        try:
+            result = await work
+        except asyncio.CancelledError:
+            landed.cancel()
+            raise
+        except Exception as error:
+            if not landed.done():
+                landed.set_exception(error)
+        else:
+            if not landed.done():
+                landed.set_result(result)

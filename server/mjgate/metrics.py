@@ -4,6 +4,7 @@ With several workers `PROMETHEUS_MULTIPROC_DIR` is set before this module is imp
 each process writes its own file there.
 """
 
+import functools
 import os
 from collections.abc import Iterable
 
@@ -24,8 +25,22 @@ BATCH_ROWS = Histogram(
     "mjgate_batch_rows", "Rows in one group commit.", buckets=[2**power for power in range(10)]
 )
 BATCH_WAIT = Histogram(
-    "mjgate_batch_wait_seconds", "From asking for a write to its commit.", buckets=_SECONDS
+    "mjgate_batch_wait_seconds",
+    "From asking for a write to its commit, of the first of a batch.",
+    buckets=_SECONDS,
 )
+
+
+@functools.cache
+def requests(operation: str, status: int) -> Counter:
+    """The counter of one operation's answers; looking it up costs more than counting."""
+    return REQUESTS.labels(operation, str(status))
+
+
+@functools.cache
+def upstream_calls(channel: str, outcome: str) -> Counter:
+    """The counter of one channel's calls that ended alike."""
+    return UPSTREAM_CALLS.labels(channel, outcome)
 
 
 class Gauges(Collector):

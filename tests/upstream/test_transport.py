@@ -210,7 +210,8 @@ async def test_the_key_goes_out_alone(transport: Transport) -> None:
     assert sent.startswith(b"POST /mj/x HTTP/1.1\r\n")
     assert sent.endswith(b'\r\n\r\n{"a":1}')
     assert b"mj-api-secret: a secret\r\n" in sent
-    for name in (b"authorization", b"user-agent", b"cookie"):
+    assert b"User-Agent: mjgate/" in sent
+    for name in (b"authorization", b"cookie"):
         assert name not in sent.lower()
     assert asked.startswith(b"GET /mj/y HTTP/1.1\r\n")
     assert b"mj-api-secret" not in asked

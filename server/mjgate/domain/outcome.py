@@ -101,9 +101,17 @@ def clean(text: Any) -> str:
     """Text as PostgreSQL and UTF-8 can hold it; what is no text is empty."""
     if not isinstance(text, str):
         return ""
-    if text.isascii() and "\0" not in text:
+    if "\0" not in text and _is_utf8(text):
         return text
     return _UNHELD.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _read_business(body: Any) -> Outcome:
@@ -123,8 +131,9 @@ def _read_business(body: Any) -> Outcome:
 
 
 def _shown(properties: Any) -> dict[str, Any]:
-    given = properties if isinstance(properties, dict) else {}
-    cleaned = {name: _scalar(given[name]) for name in _SHOWN_PROPERTIES & given.keys()}
+    if not properties or not isinstance(properties, dict):
+        return {}
+    cleaned = {name: _scalar(properties[name]) for name in _SHOWN_PROPERTIES & properties.keys()}
     if not _is_count(cleaned.get("numberOfQueues", 0)):
         del cleaned["numberOfQueues"]
     return {name: value for name, value in cleaned.items() if value is not None}

@@ -1,7 +1,7 @@
 """Tasks: their phases, their wire form, and how they may change."""
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
@@ -108,18 +108,23 @@ def advance(task: Task, sight: Sight, now_ms: int) -> Task:
     late = task.ended_by is not None and task.status == FAILURE and sight.status == SUCCESS
     if (task.status in ENDS and not late) or _rank(sight.status) < _rank(task.status):
         return task
-    return replace(
-        task,
+    return Task(
+        id=task.id,
+        action=task.action,
         status=sight.status,
-        progress=_progress(task, sight),
         prompt=sight.prompt or task.prompt,
-        prompt_en=sight.prompt_en or task.prompt_en,
-        image_url=sight.image_url or task.image_url,
-        fail_reason=None if late else sight.fail_reason or task.fail_reason,
-        start_ms=task.start_ms or sight.start_ms,
+        submit_ms=task.submit_ms,
         description=sight.description or task.description,
+        state=task.state,
+        prompt_en=sight.prompt_en or task.prompt_en,
+        progress=_progress(task, sight),
+        fail_reason=None if late else sight.fail_reason or task.fail_reason,
+        image_url=sight.image_url or task.image_url,
+        start_ms=task.start_ms or sight.start_ms,
         finish_ms=(sight.finish_ms or now_ms) if sight.ended else task.finish_ms,
         properties=sight.properties or task.properties,
+        version=task.version,
+        ended_by=task.ended_by,
     )
 
 

@@ -103,7 +103,8 @@ class Novicezk:
 
 
 def _text(item: dict[str, Any], key: str) -> str | None:
-    return clean(item.get(key)) or None
+    value = item.get(key)
+    return clean(value) or None if value else None
 
 
 def _moment(item: dict[str, Any], key: str) -> int | None:

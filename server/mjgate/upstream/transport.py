@@ -8,16 +8,22 @@ import aiohttp
 import orjson
 from yarl import URL
 
+from mjgate import __version__
 from mjgate.domain.channel import Channel
 from mjgate.domain.outcome import Reply
 from mjgate.errors import Broken, NotSent
-from mjgate.metrics import UPSTREAM_CALLS
+from mjgate.metrics import upstream_calls
 
 _CONNECT_S = 10.0
 _CONNECT_SHARE = 0.8
 _MOST_BYTES = 32 * 1024 * 1024
 _MOST_RETRY_S = 3600
 _MOST_DIGITS = 18
+_OWN_HEADERS = {
+    "Accept": "application/json",
+    "Accept-Encoding": "identity",
+    "User-Agent": f"mjgate/{__version__}",
+}
 
 
 class Transport:
@@ -33,8 +39,8 @@ class Transport:
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=keepalive),
             cookie_jar=aiohttp.DummyCookieJar(),
+            headers=_OWN_HEADERS,
             timeout=aiohttp.ClientTimeout(total=timeout, connect=connect),
-            skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding"),
         )
 
     async def close(self) -> None:
@@ -66,7 +72,7 @@ class Transport:
             outcome = "not_sent"
             raise
         finally:
-            UPSTREAM_CALLS.labels(channel.name, outcome).inc()
+            upstream_calls(channel.name, outcome).inc()
 
     async def _ask(self, method: str, channel: Channel, path: str, body: bytes | None) -> Reply:
         if self._session.closed:
@@ -96,7 +102,7 @@ def _url(address: str) -> URL:
 
 def _headers(channel: Channel, body: bytes | None) -> dict[str, str]:
     """The key goes out as `mj-api-secret`, alone (design, section 7)."""
-    headers = {"Accept": "application/json"}
+    headers = {}
     if body is not None:
         headers["Content-Type"] = "application/json"
     if channel.key:
