@@ -40,6 +40,7 @@ def test_the_commands_are_these() -> None:
         ("price", "show"),
         ("price", "set"),
         ("price", "quote"),
+        ("price", "history"),
         ("secrets", "new"),
     } == set(every(main))
 

@@ -31,7 +31,7 @@ def test_the_documented_prices_are_in_force_and_shown_as_documented(commands: Co
 
 def test_the_documented_json_is_taken_as_it_stands(commands: Commands) -> None:
     said = commands.good("price", "set", commands.file("prices.json", DOCUMENTED))
-    assert "No price changed.\nVersion 1 is in force.\n" == said
+    assert "No price changed.\nVersion 0 stays in force.\n" == said
     assert json.loads(DOCUMENTED) == json.loads(commands.good("price", "show", "--json"))
 
 
@@ -40,7 +40,7 @@ def test_what_show_prints_can_be_set(commands: Commands) -> None:
     commands.good("price", "set", "-", input=changed)
     shown = commands.good("price", "show", "--json")
     assert json.loads(changed) == json.loads(shown)
-    assert {"version": 2, "changes": []} == commands.json(
+    assert {"version": 1, "changes": [], "set": False} == commands.json(
         "price", "set", commands.file("prices.json", shown)
     )
 
@@ -65,7 +65,34 @@ def test_a_new_table_says_what_it_changes(commands: Commands) -> None:
 
     back = commands.file("documented.json", DOCUMENTED)
     commands.good("price", "set", back)
-    assert {"version": 3, "changes": changes} == commands.json("price", "set", file)
+    assert {"version": 3, "changes": changes, "set": True} == commands.json("price", "set", file)
+
+
+def test_a_dry_run_says_what_would_change_and_changes_nothing(commands: Commands) -> None:
+    file = commands.file("prices.json", '{"mj_imagine": 0.2}')
+    said = commands.good("price", "set", file, "--dry-run").splitlines()
+    assert ["mj_imagine", "0.1", "0.2"] == said[2].split()
+    assert "Version 0 stays in force." == said[-1]
+    assert not commands.json("price", "set", file, "--dry-run")["set"]
+    assert DOCUMENTED == commands.good("price", "show", "--json")
+
+
+def test_the_history_has_every_version_with_its_time_and_changes(commands: Commands) -> None:
+    assert ["0", "documented"] == commands.good("price", "history").splitlines()[2].split()
+    commands.good("price", "set", "-", input='{"mj_imagine": 0.2, "mj_video": 1}')
+    commands.good("price", "set", "-", input='{"mj_imagine": 0.2, "mj_video": 2}')
+
+    first, second, third = commands.json("price", "history")
+
+    assert (0, None, []) == (first["version"], first["at"], first["changes"])
+    assert (1, "0.2") == (second["version"], second["prices"]["mj_imagine"])
+    assert (2, [{"name": "mj_video", "before": "1", "after": "2"}]) == (
+        third["version"],
+        third["changes"],
+    )
+    assert second["at"] < third["at"]
+    last = commands.good("price", "history").splitlines()[-1]
+    assert re.fullmatch(r"2 +\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ +mj_video +1 +2", last.strip()), last
 
 
 @pytest.mark.parametrize(
@@ -112,8 +139,8 @@ def test_the_longest_pattern_wins_and_an_exact_name_before_it(commands: Commands
         ('{"mj_imagine": NaN}', "mj_imagine: nan is not a number of dollars"),
         ('{"mj_imagine": -Infinity}', "mj_imagine: -inf is not a number of dollars"),
         ('{"mj_imagine": 1e400}', "mj_imagine: 1E+400 is more than a billion dollars"),
-        ('{"": 0.1}', "a name is empty"),
-        ('{"  ": 0.1}', "a name is empty"),
+        ('{"": 0.1}', "name 1 of the table is empty"),
+        ('{"a": 1, "  ": 0.1}', "name 2 of the table is empty"),
         ('{" mj_imagine": 0.1}', "' mj_imagine' has blanks around it or U+0000 in it"),
         ('{"a\\u0000b": 0.1}', "'a\\x00b' has blanks around it or U+0000 in it"),
         ('{"a": 1, "b": 1, "a": 1}', "'a' stands twice in the table"),

@@ -2,7 +2,9 @@
 
 import json
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any, TextIO
 
 import click
@@ -21,7 +23,7 @@ from mjgate.domain.money import dollars
 from mjgate.domain.price import PriceTable, parse_prices
 from mjgate.errors import CommandError
 from mjgate.store.cipher import Cipher
-from mjgate.store.prices import current_prices, set_prices
+from mjgate.store.prices import current_prices, price_history, set_prices
 
 
 @click.group()
@@ -43,22 +45,53 @@ def show(as_json: bool) -> None:
 
 @price.command(name="set")
 @click.argument("file", type=click.File(encoding="utf-8"))
+@click.option("--dry-run", is_flag=True, help="Only say what would change.")
 @json_option
-def set_(file: TextIO, as_json: bool) -> None:
-    """Put a whole new table in force. FILE is JSON, names to dollars; - is stdin."""
+def set_(file: TextIO, dry_run: bool, as_json: bool) -> None:
+    """Put a whole new table in force. FILE is JSON, names to dollars; - is stdin.
+
+    Says what it changes. Tasks keep the price that they were quoted.
+    """
     prices = _read(file)
 
     async def work(pool: AsyncConnectionPool, _cipher: Cipher) -> tuple[PriceTable, int]:
-        return await current_prices(pool), await set_prices(pool, prices)
+        if dry_run:
+            before = await current_prices(pool)
+            return before, before.version
+        return await set_prices(pool, prices)
 
     before, version = with_data(work)
     changes = _difference(before.prices, prices)
     if as_json:
-        print_json({"version": version, "changes": changes})
+        print_json({"version": version, "changes": changes, "set": version != before.version})
         return
     rows = [[c["name"], c["before"] or "-", c["after"] or "-"] for c in changes]
     print_table(["MODEL", "BEFORE $", "AFTER $"], rows, "No price changed.")
-    click.echo(f"Version {version} is in force.")
+    verb = "is" if version != before.version else "stays"
+    click.echo(f"Version {version} {verb} in force.")
+
+
+@price.command()
+@json_option
+def history(as_json: bool) -> None:
+    """Show every version, when it was set, and what it changed."""
+    versions = with_data(lambda pool, _cipher: price_history(pool))
+    tables = [table for table, _ in versions]
+    changed = [[], *(_difference(a.prices, b.prices) for a, b in pairwise(tables))]
+    if as_json:
+        print_json(
+            [
+                {"version": table.version, "at": at, "prices": table.documented(), "changes": each}
+                for (table, at), each in zip(versions, changed, strict=True)
+            ]
+        )
+        return
+    rows: list[list[Any]] = [[0, "documented", "", "", ""]]
+    for (table, at), changes in zip(versions[1:], changed[1:], strict=True):
+        for place, each in enumerate(changes):
+            head = ["", ""] if place else [table.version, _time(at)]
+            rows.append([*head, each["name"], each["before"] or "-", each["after"] or "-"])
+    print_table(["VERSION", "SET", "MODEL", "BEFORE $", "AFTER $"], rows, "")
 
 
 @price.command()
@@ -88,6 +121,10 @@ def _read(file: TextIO) -> dict[str, int]:
         raise CommandError(f"{file.name} is not JSON: it is nested too deep") from None
     with asked_wrong():
         return parse_prices(table)
+
+
+def _time(at: datetime | None) -> str:
+    return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%SZ") if at else ""
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

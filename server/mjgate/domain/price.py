@@ -56,7 +56,10 @@ def parse_prices(table: Any) -> dict[str, int]:
         raise ValueError('a price table is a JSON object such as {"mj_imagine": 0.1}')
     if not table:
         raise ValueError("the table is empty: every submit would be refused")
-    return {_name(name): _price(name, price) for name, price in table.items()}
+    return {
+        _name(name, place): _price(name, price)
+        for place, (name, price) in enumerate(table.items(), 1)
+    }
 
 
 def _specific(name: str) -> tuple[int, str]:
@@ -67,9 +70,9 @@ def _pattern(name: str) -> re.Pattern[str]:
     return re.compile(".*".join(re.escape(part) for part in name.split("*")), re.DOTALL)
 
 
-def _name(name: str) -> str:
+def _name(name: str, place: int) -> str:
     if not name.strip():
-        raise ValueError("a name is empty")
+        raise ValueError(f"name {place} of the table is empty")
     if name != name.strip() or "\0" in name:
         raise ValueError(f"{name!r} has blanks around it or U+0000 in it")
     return name
