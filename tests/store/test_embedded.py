@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from mjgate.errors import ConfigError
 from mjgate.store.embedded import Embedded, embedded
 
 HANDLES = ".handle_pids.json"
+FINISHED = ".mjgate-finished"
 
 
 @pytest.fixture
@@ -146,11 +148,35 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
 def test_a_server_that_does_not_come_up_says_why(tmp_path: Path) -> None:
     server = Embedded(tmp_path, patience_s=0.3)
     server.folder.mkdir()
-    (server.folder / "PG_VERSION").write_text("9")
+    (server.folder / "PG_VERSION").write_text("18")
+    (server.folder / FINISHED).touch()
 
-    with pytest.raises(ConfigError, match=r"did not start: Version mismatch: .* found version 9"):
+    with pytest.raises(ConfigError, match=r"did not start: Command .*pg_ctl"):
         server.start()
     server.stop()
+
+
+def test_the_data_of_another_version_is_refused_with_the_commands_that_move_it(
+    tmp_path: Path,
+) -> None:
+    with embedded(tmp_path / "data"):
+        pass
+    folder = tmp_path / "copy" / "postgres"
+    shutil.copytree(tmp_path / "data" / "postgres", folder)
+    (folder / "PG_VERSION").write_text("17\n")
+    before = sorted(folder.parent.rglob("*"))
+
+    with pytest.raises(ConfigError) as refusal:
+        Embedded(tmp_path / "copy").start()
+
+    assert [
+        f"MJGATE_DATA_DIR={tmp_path}/copy is of PostgreSQL 17, and this mjgate has "
+        "PostgreSQL 18. To move it:",
+        f"  mjgate db dump {tmp_path}/copy.dump             with the mjgate that made it",
+        f"  mv {folder} {folder}.17",
+        f"  mjgate db restore {tmp_path}/copy.dump          with this mjgate",
+    ] == str(refusal.value).splitlines()
+    assert before == sorted(folder.parent.rglob("*"))
 
 
 @pytest.mark.parametrize("broken", ["", "null", "{", "7"])

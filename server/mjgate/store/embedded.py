@@ -82,6 +82,7 @@ class Embedded:
             self._server = None
 
     def _prepare(self) -> None:
+        self._refuse_other_version()
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -92,11 +93,25 @@ class Embedded:
             _prune(self.folder / _HANDLES)
         self._set_aside()
 
+    def _refuse_other_version(self) -> None:
+        """One PostgreSQL does not read the files of another; a dump goes from any to any."""
+        version = _version(self.folder)
+        if version in (None, str(TARGET_POSTGRES_VERSION)):
+            return
+        data = self.folder.parent
+        raise ConfigError(
+            f"MJGATE_DATA_DIR={data} is of PostgreSQL {version}, and this mjgate has "
+            f"PostgreSQL {TARGET_POSTGRES_VERSION}. To move it:\n"
+            f"  mjgate db dump {data}.dump             with the mjgate that made it\n"
+            f"  mv {self.folder} {self.folder}.{version}\n"
+            f"  mjgate db restore {data}.dump          with this mjgate"
+        )
+
     def _set_aside(self) -> None:
         """A cluster whose making was cut short never starts: another is made in its place."""
         with PostgresServer._lock:
             if (
-                _ours(self.folder)
+                _version(self.folder)
                 and not (self.folder / _FINISHED).exists()
                 and not _serves(self.folder)
             ):
@@ -150,11 +165,11 @@ def _alive(server: PostgresServer) -> bool:
     return False
 
 
-def _ours(folder: Path) -> bool:
-    """Whether it is a cluster of the version that we make."""
+def _version(folder: Path) -> str | None:
+    """The major version of a cluster; None where there is none, or its making was cut short."""
     with suppress(OSError):
-        return (folder / "PG_VERSION").read_text().strip() == str(TARGET_POSTGRES_VERSION)
-    return False
+        return (folder / "PG_VERSION").read_text().strip() or None
+    return None
 
 
 def _serves(folder: Path) -> bool:
