@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help install tools run test check generate fuzz bench bench-tools constraints clean
+.PHONY: help install tools test-tools run test check generate fuzz bench bench-tools constraints clean
 
 help: ## Show this
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -22,7 +22,10 @@ tools: install ## Install what linting the contract needs beyond pip, under .too
 run: install ## Start the gateway with a sandbox, and say how to draw a first picture
 	@$(BIN)/mjgate serve --sandbox
 
-test: install tools ## Run all tests, with the coverage gate
+test-tools:
+	@command -v pgbouncer >/dev/null || apt-get install -y -q pgbouncer
+
+test: install tools test-tools ## Run all tests, with the coverage gate
 	$(BIN)/python -m pytest -q -n 2 --cov --cov-report=term
 
 check: install tools ## Lint, types, imports, the contract's rules, and that generated code is fresh

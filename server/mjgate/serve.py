@@ -24,6 +24,7 @@ from mjgate.errors import ConfigError
 from mjgate.flight import Flight
 from mjgate.store.cipher import Cipher, secret_keys
 from mjgate.store.embedded import embedded
+from mjgate.store.pooler import refuse_pooler
 from mjgate.store.schema import migrate
 
 _CONNECTIONS_S = 1
@@ -55,6 +56,7 @@ def open_base(config: Config, *, keep: bool = False) -> Iterator[Base]:
     """
     if config.database_url is not None:
         base = _base(_checked(config.database_url.get_secret_value()), config)
+        refuse_pooler(base.uri)
         migrate(base.uri)
         yield base
         return
