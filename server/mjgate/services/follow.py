@@ -13,6 +13,7 @@ from mjgate.errors import SendError
 from mjgate.gate import Gate
 from mjgate.log import logger
 from mjgate.services.choose import tuned
+from mjgate.services.find import find
 from mjgate.store.tasks import Followed, accepted_since, advance_tasks, followed_tasks
 from mjgate.upstream.upstreams import dialect_of
 
@@ -40,10 +41,12 @@ class Follower:
         self._due: list[tuple[float, int]] = []
         self._since_s = 0.0
         self._meet_ms = 0
+        self._find_ms: float = 0
+        self._seeking = False
 
     @property
     def idle(self) -> bool:
-        return not self._known
+        return not self._known and not self._seeking
 
     async def look(self) -> int:
         """Looks at up to `MOST_LOOKED` due tasks; returns how many were due.
@@ -53,6 +56,7 @@ class Follower:
         now_ms = self._gate.clock()
         if now_ms >= self._meet_ms:
             self._meet_ms = now_ms + _MEET_EVERY_MS
+            await self._find(now_ms)
             await self._meet(now_ms)
         due = [self._known[task] for task in self._most_overdue(now_ms)]
         channel = (await self._gate.store.catalog()).channels.get(self._channel)
@@ -82,6 +86,15 @@ class Follower:
                 accepted_ms = min(followed.accepted_s * 1000, now_ms)
                 first_ms = accepted_ms + _QUICKEST_S * 1000
                 heapq.heappush(self._due, (first_ms, followed.task.id))
+
+    async def _find(self, now_ms: int) -> None:
+        """Looks for sends without an outcome, the less often the older they are."""
+        channel = (await self._gate.store.catalog()).channels.get(self._channel)
+        if channel is None or now_ms < self._find_ms:
+            return
+        again_s = await find(self._gate, channel)
+        self._seeking = again_s is not None
+        self._find_ms = now_ms + (again_s or 0) * 1000
 
     async def _look(self, channel: Channel, due: list[Followed]) -> None:
         seen = await self._seen(channel, [followed.upstream_id for followed in due])

@@ -81,6 +81,7 @@ async def _settle_unknown(
     """Never sent again: whoever asks is told which task to fetch (design, section 6)."""
     said = unknown(intent.id, type(outcome.error) if outcome.error else UpstreamUnclear)
     await gate.store.writer.settle(_settlement(gate, intent, channel, Phase.UNKNOWN, said))
+    gate.background.follow(channel.id)
     raise said
 
 

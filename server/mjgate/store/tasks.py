@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from psycopg import AsyncConnection
+from psycopg import AsyncConnection, errors
 from psycopg.rows import class_row
 from psycopg_pool import AsyncConnectionPool
 
@@ -35,6 +35,7 @@ select {WIRE}, extract(epoch from accepted_at)::float8, upstream_id, parent_id,
 from tasks t where id = any(%s) and phase = 'running'
 """  # noqa: S608
 _FOLLOWED_EXTRAS = 4
+_MOST_UNKNOWN = 10_000
 
 # Two halves, since each of the two indexes holds one.
 _BOUND = """
@@ -70,6 +71,15 @@ class Followed:
     upstream_id: str
     parent_id: int | None
     parent_upstream_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """A task whose send has no outcome, and the mark that its upstream got as `state`."""
+
+    id: int
+    marker: str
+    submit_ms: int
 
 
 async def fetch_tasks(pool: AsyncConnectionPool, token: int, ids: Sequence[int]) -> list[Task]:
@@ -115,11 +125,41 @@ async def move_task(pool: AsyncConnectionPool, task_id: int, channel: int) -> No
         )
 
 
+async def unknown_tasks(pool: AsyncConnectionPool, channel: int) -> list[Unknown]:
+    """The tasks of a channel whose send has no outcome, the newest first."""
+    async with pool.connection() as connection:
+        cursor = connection.cursor(row_factory=class_row(Unknown))
+        await cursor.execute(
+            "select id, marker, submit_ms from tasks where channel_id = %s and phase = 'unknown' "
+            "order by id desc limit %s",
+            [channel, _MOST_UNKNOWN],
+        )
+        return await cursor.fetchall()
+
+
+async def bind_found(pool: AsyncConnectionPool, task_id: int, upstream_id: str) -> bool:
+    """An unknown task runs under an id of its upstream; False where it may not.
+
+    It ended meanwhile, or another task of the channel has that id.
+    """
+    async with pool.connection() as connection:
+        try:
+            cursor = await connection.execute(
+                "update tasks set phase = 'running', upstream_id = %s, version = version + 1, "
+                "accepted_at = clock_timestamp() where id = %s and phase = 'unknown'",
+                [upstream_id, task_id],
+            )
+        except errors.UniqueViolation:
+            return False
+        return bool(cursor.rowcount)
+
+
 async def channels_with_work(pool: AsyncConnectionPool) -> list[int]:
-    """The channels that have running tasks."""
+    """The channels that have tasks to follow, or to look for."""
     async with pool.connection() as connection:
         cursor = await connection.execute(
-            "select distinct channel_id from tasks where phase = 'running' order by 1"
+            "select distinct channel_id from tasks where phase = 'running' union "
+            "select distinct channel_id from tasks where phase = 'unknown' order by 1"
         )
         return [channel for (channel,) in await cursor.fetchall()]
 

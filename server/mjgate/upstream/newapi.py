@@ -11,6 +11,7 @@ from mjgate.upstream.novicezk import Novicezk
 class NewApi(Novicezk):
     """It forgets `state`, lists nothing, and asks an index even of a REROLL."""
 
+    everything: ClassVar[str | None] = None
     reroll_extra: ClassVar[Mapping[str, Any]] = {"index": 1}
 
     def _sight(self, item: dict[str, Any], status: str) -> Sight:

@@ -51,6 +51,8 @@ class Novicezk:
     """Changes go to `/mj/submit/change`; `state` is echoed; `/mj/task/list` names all tasks."""
 
     reroll_extra: ClassVar[Mapping[str, Any]] = {}
+    everything: ClassVar[str | None] = "/mj/task/list"
+    """Where it lists its tasks with the `state` that each was given."""
 
     def imagine(self, body: bytes, marker: str) -> Request:
         return Request("/mj/submit/imagine", edited(body, {"state": marker}, _OURS))
