@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help install tools test-tools run test check generate fuzz bench bench-tools constraints clean
+.PHONY: help install tools test-tools run test check generate fuzz soak bench bench-tools constraints clean
 
 help: ## Show this
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -42,6 +42,9 @@ generate: install ## Write generated/mjgate_client from the contract
 
 fuzz: install ## Fuzz a running gateway against its contract: 10,000 cases, a fixed and a random seed
 	$(BIN)/python tests/fuzz/run.py
+
+soak: install ## Run the long tests: batches of two processes that meet, 10,000 rounds
+	$(BIN)/python tests/soak/admission.py --rounds 10000
 
 bench: install bench-tools ## Measure against a bare forwarder and stock Connexion
 	$(BIN)/python tests/bench/run.py

@@ -174,7 +174,7 @@ begin
   )
   insert into ledger (token_id, task_id, kind, held_delta, spent_delta, period)
   select token, id, 'hold', price, 0, period_start from v order by n;
-  return case when refusals <> '{}'::json[] then array_to_json(refusals) end;
+  return case when cardinality(refusals) > 0 then array_to_json(refusals) end;
 end $$;
 
 -- Keeps with the keys of sends what they were answered; a key whose send may be repeated is freed.
