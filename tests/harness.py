@@ -143,10 +143,10 @@ class Gateway:
         catalog = await self.gate.store.catalog()
         return {channel.name for channel in catalog.channels.values()}
 
-    async def token(self, label: str, budget: int | None = None) -> str:
+    async def token(self, label: str, budget: int | None = None, **limits: Any) -> str:
         key = new_key()
         async with open_pool(self.uri, size=1) as pool:
-            await add_token(pool, label, key, budget)
+            await add_token(pool, label, key, budget, **limits)
         self.keys.append(key)
         return key
 
@@ -182,6 +182,7 @@ async def serving(app: Any) -> AsyncIterator[tuple[str, dict[str, Any]]]:
             lifespan="on",
             log_config=None,
             access_log=False,
+            proxy_headers=False,
             timeout_graceful_shutdown=1,
         )
         server = uvicorn.Server(settings)

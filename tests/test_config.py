@@ -1,5 +1,6 @@
 """Settings, and what is said of wrong ones."""
 
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
@@ -93,6 +94,26 @@ def test_a_wrong_file_is_named(folder: Path, text: str, message: str) -> None:
     (folder / FILE).write_text(text)
 
     with pytest.raises(ConfigError, match=message):
+        read_config()
+
+
+def test_trusted_proxies_are_networks_in_a_variable_and_in_the_file(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert () == read_config().trusted_proxies
+    (folder / FILE).write_text("trusted_proxies: [192.0.2.1]\n")
+    assert (ip_network("192.0.2.1/32"),) == read_config().trusted_proxies
+
+    monkeypatch.setenv("MJGATE_TRUSTED_PROXIES", "10.0.0.0/8, 2001:db8::/32")
+
+    both = (ip_network("10.0.0.0/8"), ip_network("2001:db8::/32"))
+    assert both == read_config().trusted_proxies
+
+
+def test_a_proxy_that_is_no_network_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MJGATE_TRUSTED_PROXIES", "10.0.0.0/8,home")
+
+    with pytest.raises(ConfigError, match=r"MJGATE_TRUSTED_PROXIES='home': .*network"):
         read_config()
 
 

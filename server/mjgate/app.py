@@ -9,13 +9,13 @@ from typing import Any
 from starlette.types import ASGIApp
 
 from mjgate.config import Config
-from mjgate.contract.call import Handler
+from mjgate.contract.call import Handler, Whence
 from mjgate.contract.document import Document, load_document
 from mjgate.contract.operation import Operation, compile_operations
 from mjgate.contract.publish import contract_pages
 from mjgate.contract.stack import stack
 from mjgate.domain.token import Token
-from mjgate.errors import ConfigError
+from mjgate.errors import ConfigError, Forbidden, Unauthorized
 from mjgate.flight import Flight
 from mjgate.gate import Gate
 from mjgate.handlers import health, tasks
@@ -43,6 +43,7 @@ def create_app(config: Config, uri: str, cipher: Cipher, flight: Flight | None =
         operations,
         find_handlers(operations),
         authenticate=_authenticate,
+        trusted=config.trusted_proxies,
         label=_label,
         pages=_pages(document),
         lifespan=partial(_lifespan, config, uri, cipher, flight or Flight()),
@@ -94,8 +95,22 @@ async def _lifespan(
         yield {"gate": gate}
 
 
-async def _authenticate(state: Mapping[str, Gate], key: str) -> Token | None:
-    return await state["gate"].store.token(key)
+async def _authenticate(state: Mapping[str, Gate], key: str, whence: Whence) -> Token | None:
+    """The token of a key.
+
+    Raises:
+        Unauthorized: it has expired.
+        Forbidden: it may not be used from where the request comes.
+    """
+    gate = state["gate"]
+    token = await gate.store.token(key)
+    if token is None or (token.expires_ms is None and token.addresses is None):
+        return token
+    if token.expired(gate.clock()):
+        raise Unauthorized("The token has expired.")
+    if token.addresses is not None and not token.admits(whence()):
+        raise Forbidden("This token may not be used from this address.")
+    return token
 
 
 def _label(token: Token) -> str:

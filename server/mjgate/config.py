@@ -2,12 +2,20 @@
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import yaml
-from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
+from pydantic import (
+    AliasChoices,
+    Field,
+    IPvAnyNetwork,
+    SecretStr,
+    ValidationError,
+    field_validator,
+)
 from pydantic_settings import (
     BaseSettings,
+    NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     YamlConfigSettingsSource,
@@ -40,6 +48,9 @@ class Config(BaseSettings):
     task_deadline: float = Field(1800.0, gt=0, le=7 * 86400)
     queue_limit: int = Field(4096, ge=1, description="Submits that may wait for the database.")
     drain_timeout: float = Field(6.0, gt=0, le=300)
+    trusted_proxies: Annotated[tuple[IPvAnyNetwork, ...], NoDecode] = Field(
+        (), description="Networks whose X-Forwarded-For is believed, with commas between."
+    )
     keepalive: float = Field(2.0, gt=0, le=60, description="Idle life of upstream connections.")
 
     @field_validator("database_url")
@@ -59,6 +70,13 @@ class Config(BaseSettings):
     def _is_named(cls, value: Any) -> Any:
         if value == "":
             raise ValueError("is blank; name a folder or unset it")
+        return value
+
+    @field_validator("trusted_proxies", mode="before")
+    @classmethod
+    def _is_listed(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            return [word.strip() for word in value.split(",") if word.strip()]
         return value
 
     @property

@@ -71,6 +71,7 @@ def ours(
         operations,
         {**good, **(handlers or {})},
         authenticate=_authenticate,
+        trusted=(),
         label=str,
         pages=pages or {},
         lifespan=_lifespan,
@@ -85,7 +86,7 @@ def _handler(operation: str) -> Handler[Any]:
     return handler
 
 
-async def _authenticate(_: Any, key: str) -> str | None:
+async def _authenticate(_: Any, key: str, _whence: Any) -> str | None:
     return key if key == KEY else None
 
 

@@ -4,6 +4,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from mjgate.contract.address import Address
+
 G = TypeVar("G")
 
 
@@ -31,4 +33,6 @@ class Answer:
 
 
 Handler = Callable[[G, Call], Awaitable[Answer]]
-Authenticate = Callable[[G, str], Awaitable[Any]]
+Whence = Callable[[], Address | None]
+"""Where a request comes from, for those who ask; None where it cannot be known."""
+Authenticate = Callable[[G, str, Whence], Awaitable[Any]]

@@ -1,11 +1,14 @@
 """Finds who is asking: the schemes of an operation in order, the first good one wins."""
 
+from collections.abc import Collection
+from functools import partial
 from typing import Any
 
 from connexion.middleware.security import SecurityMiddleware
 from connexion.spec import Specification
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from mjgate.contract.address import Network, client_address
 from mjgate.contract.call import Authenticate
 from mjgate.contract.headers import headers
 from mjgate.contract.operation import Operation, Scheme
@@ -19,9 +22,12 @@ _MOST_KEY = 512
 class Security(SecurityMiddleware):
     """Connexion's security with each operation's schemes compiled."""
 
-    def __init__(self, app: ASGIApp, authenticate: Authenticate[Any]) -> None:
+    def __init__(
+        self, app: ASGIApp, authenticate: Authenticate[Any], trusted: Collection[Network]
+    ) -> None:
         self.app = app
         self._authenticate = authenticate
+        self._trusted = trusted
 
     def add_api(self, specification: Specification, *_: Any, **kwargs: Any) -> Any:
         """Connexion hands over what was compiled already."""
@@ -37,12 +43,13 @@ class Security(SecurityMiddleware):
         Raises:
             Unauthorized: no scheme has a key, or none of the keys is good.
         """
+        whence = partial(client_address, scope, self._trusted)
         shown = False
         for scheme in operation.schemes:
             key = _key(scope, scheme)
             shown = shown or bool(key)
             if key and len(key) <= _MOST_KEY:
-                client = await self._authenticate(scope["state"], key)
+                client = await self._authenticate(scope["state"], key, whence)
                 if client is not None:
                     return client
         reason = (

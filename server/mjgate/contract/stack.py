@@ -1,6 +1,6 @@
 """Connexion's middleware with every layer compiled for one contract."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -9,6 +9,7 @@ from connexion.middleware.main import ConnexionMiddleware
 from connexion.resolver import Resolver
 from starlette.types import ASGIApp
 
+from mjgate.contract.address import Network
 from mjgate.contract.call import Authenticate, Handler
 from mjgate.contract.dispatch import Dispatcher
 from mjgate.contract.document import Document
@@ -25,16 +26,20 @@ def stack(
     handlers: Mapping[str, Handler[Any]],
     *,
     authenticate: Authenticate[Any],
+    trusted: Collection[Network],
     label: Callable[[Any], str],
     pages: Mapping[str, ASGIApp],
     lifespan: Lifespan,
     most_bytes: int,
 ) -> ConnexionMiddleware:
-    """The application of a contract; `pages` are served beside it, outside its rules."""
+    """The application of a contract; `pages` are served beside it, outside its rules.
+
+    `trusted` are the proxies whose word is taken for where a request comes from.
+    """
     layers: list[Any] = [
         partial(Envelope, label=label),
         partial(Routing, operations=operations, pages=pages),
-        partial(Security, authenticate=authenticate),
+        partial(Security, authenticate=authenticate, trusted=trusted),
         partial(Validation, most_bytes=most_bytes),
         LifespanMiddleware,
     ]
