@@ -18,7 +18,7 @@ from mjgate.domain.token import Token
 from mjgate.errors import ConfigError, Forbidden, Unauthorized
 from mjgate.flight import Flight
 from mjgate.gate import Gate
-from mjgate.handlers import health, tasks
+from mjgate.handlers import health, statements, tasks
 from mjgate.jobs import Jobs
 from mjgate.store.cipher import Cipher
 from mjgate.store.database import open_store
@@ -26,7 +26,7 @@ from mjgate.upstream.transport import Transport
 from mjgate.upstream.upstreams import Upstreams
 
 _CUT_S = 1.0
-HANDLERS = {"tasks": tasks}
+HANDLERS = {"statements": statements, "tasks": tasks}
 """One word, four places: tag, module, folder of the client, test."""
 
 

@@ -21,14 +21,21 @@ from tests.contract.document import CONTRACT, DOCUMENT
 
 KEY = "good"
 _NO_GATE = {"gate": None}
-TASK: dict[str, Any] = DOCUMENT["paths"]["/mj/task/{id}/fetch"]["get"]["responses"]["200"][
-    "content"
-]["application/json"]["examples"]["running"]["value"]
+
+
+def _example(path: str, name: str) -> dict[str, Any]:
+    answer = DOCUMENT["paths"][path]["get"]["responses"]["200"]["content"]["application/json"]
+    return answer["examples"][name]["value"]  # type: ignore[no-any-return]
+
+
+TASK = _example("/mj/task/{id}/fetch", "running")
 ANSWERS: dict[str, Any] = {
     "submit_imagine": {"code": 1, "description": "", "properties": {}, "result": "1"},
     "submit_change": {"code": 1, "description": "", "properties": {}, "result": "1"},
     "fetch_task": TASK,
     "list_tasks": [TASK],
+    "fetch_key": _example("/v1/key", "limited"),
+    "fetch_usage": _example("/v1/usage", "first"),
 }
 
 

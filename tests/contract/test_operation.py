@@ -13,6 +13,8 @@ def test_each_operation_of_the_contract_is_compiled() -> None:
         ("POST", "/mj/submit/change", "submit_change", "tasks"),
         ("GET", "/mj/task/{id}/fetch", "fetch_task", "tasks"),
         ("POST", "/mj/task/list-by-condition", "list_tasks", "tasks"),
+        ("GET", "/v1/key", "fetch_key", "statements"),
+        ("GET", "/v1/usage", "fetch_usage", "statements"),
     } == {(each.method, each.path, each.id, each.tag) for each in OPERATIONS}
 
 

@@ -5,8 +5,10 @@ from mjgate.log import logger
 from mjgate.services.follow import end_overdue
 from mjgate.store.claims import forget_claims
 from mjgate.store.tasks import channels_with_work, mark_unknown, overdue_tasks
+from mjgate.store.usage import fold_usage
 
 _AT_ONCE = 500
+_FOLD_S = 600.0
 
 
 async def sweep(gate: Gate, *, ends: bool = True) -> list[int]:
@@ -18,6 +20,7 @@ async def sweep(gate: Gate, *, ends: bool = True) -> list[int]:
     left = await mark_unknown(pool, gate.config.task_deadline)
     if left:
         logger().warning("sends without an outcome", tasks=left)
+    await fold_usage(pool, _FOLD_S)
     while ends and await end_overdue(gate, await overdue_tasks(pool, _AT_ONCE)):
         pass
     while await forget_claims(pool, _AT_ONCE) == _AT_ONCE:

@@ -149,8 +149,8 @@ def sync_detailed(
      Draws four pictures from `prompt`, on one sheet. Priced as `mj_imagine`.
 
     With an `Idempotency-Key` it is safe to send again. For 24 hours at least the same key with
-    the same body, byte for byte, gives the same answer with `Idempotency-Replayed: true`, and
-    no second picture. While the first is still being answered it is 409 `in_flight`; the same
+    the same JSON in its body gives the same answer with `Idempotency-Replayed: true`, and no
+    second picture. While the first is still being answered it is 409 `in_flight`; the same
     key with another body, or for another operation, is 422 `key_reused`. A submit that
     certainly never reached an upstream, such as one refused with 402, 429 or 503, frees its
     key. Keys of different tokens are different keys.
@@ -192,8 +192,8 @@ def sync(
      Draws four pictures from `prompt`, on one sheet. Priced as `mj_imagine`.
 
     With an `Idempotency-Key` it is safe to send again. For 24 hours at least the same key with
-    the same body, byte for byte, gives the same answer with `Idempotency-Replayed: true`, and
-    no second picture. While the first is still being answered it is 409 `in_flight`; the same
+    the same JSON in its body gives the same answer with `Idempotency-Replayed: true`, and no
+    second picture. While the first is still being answered it is 409 `in_flight`; the same
     key with another body, or for another operation, is 422 `key_reused`. A submit that
     certainly never reached an upstream, such as one refused with 402, 429 or 503, frees its
     key. Keys of different tokens are different keys.
@@ -230,8 +230,8 @@ async def asyncio_detailed(
      Draws four pictures from `prompt`, on one sheet. Priced as `mj_imagine`.
 
     With an `Idempotency-Key` it is safe to send again. For 24 hours at least the same key with
-    the same body, byte for byte, gives the same answer with `Idempotency-Replayed: true`, and
-    no second picture. While the first is still being answered it is 409 `in_flight`; the same
+    the same JSON in its body gives the same answer with `Idempotency-Replayed: true`, and no
+    second picture. While the first is still being answered it is 409 `in_flight`; the same
     key with another body, or for another operation, is 422 `key_reused`. A submit that
     certainly never reached an upstream, such as one refused with 402, 429 or 503, frees its
     key. Keys of different tokens are different keys.
@@ -271,8 +271,8 @@ async def asyncio(
      Draws four pictures from `prompt`, on one sheet. Priced as `mj_imagine`.
 
     With an `Idempotency-Key` it is safe to send again. For 24 hours at least the same key with
-    the same body, byte for byte, gives the same answer with `Idempotency-Replayed: true`, and
-    no second picture. While the first is still being answered it is 409 `in_flight`; the same
+    the same JSON in its body gives the same answer with `Idempotency-Replayed: true`, and no
+    second picture. While the first is still being answered it is 409 `in_flight`; the same
     key with another body, or for another operation, is 422 `key_reused`. A submit that
     certainly never reached an upstream, such as one refused with 402, 429 or 503, frees its
     key. Keys of different tokens are different keys.
