@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
+from urllib.parse import quote, urlencode
 
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, seed, settings
@@ -19,8 +20,10 @@ SEED = 20_260_101
 DRAWN = 60
 """Cases of each operation and mode."""
 FETCH = "/mj/task/{}/fetch"
+KEY_PAGE, USAGE = "/v1/key", "/v1/usage"
 PATHS = (IMAGINE, CHANGE, LIST)
 GOOD = {"mj-api-secret": KEY}
+DRAWN_HEADERS = ("Idempotency-Key",)
 ODD: tuple[Any, ...] = (
     *(None, True, False, 0, 1, -1, 1.0, 4.0, 4.5, 5, 2**31, 2**53, 2**53 - 1, 2**63 - 1, 1e300),
     *("", " ", "x", "1", "REROLL", "http://a", "http://a b", "x" * 65, "x" * 2049, "\u2028", "é"),
@@ -58,6 +61,8 @@ def corpus() -> tuple[Request, ...]:
         *_media_types(),
         *_tokens(),
         *_lines(),
+        *_queries(),
+        *_idempotency_keys(),
     ]
     return tuple(dict.fromkeys(made))
 
@@ -91,10 +96,13 @@ def _cases(operation: Any, mode: GenerationMode) -> list[Request]:
 
 def _request(case: Any) -> Request:
     """A drawn case with the good token: tokens are a matter of their own."""
+    path = case.formatted_path
     if case.method == "GET":
-        return Request("GET", case.formatted_path, b"", tuple(GOOD.items()))
+        query = urlencode(dict(case.query or {}), doseq=True)
+        return Request("GET", f"{path}?{query}" if query else path, b"", tuple(GOOD.items()))
     body = case.body if isinstance(case.body, bytes) else _encoded(case.body)
-    return post(case.formatted_path, body)
+    named = {name: text for name, text in (case.headers or {}).items() if name in DRAWN_HEADERS}
+    return post(path, body, {**JSON, **named})
 
 
 def _encoded(body: Any) -> bytes:
@@ -176,10 +184,68 @@ def _tokens() -> Iterator[Request]:
 def _lines() -> Iterator[Request]:
     """Methods and paths."""
     good = tuple(GOOD.items())
-    for path in (*PATHS, FETCH.format(1)):
+    for path in (*PATHS, FETCH.format(1), KEY_PAGE, USAGE):
         for method in ("GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS"):
             yield Request(method, path, b"", good)
     for path in ("/", "/mj", "/nowhere", "/mj/task//fetch", "/mj/task/1/2/fetch", "/mj/task/1"):
         yield Request("GET", path, b"", good)
     for wanted in ("1", "x" * 64, "x" * 65, "%00", "%ff", "1%2F2", "%20", "名", "."):
         yield Request("GET", FETCH.format(wanted), b"", good)
+
+
+NUMBERS = (
+    *("", "0", "1", "100", "1000", "1001", "-1", "007", "-0", "1.0", "1e2", "1_0", " 1", "1 "),
+    *("+1", "0x1", "x", "null", "None", "true", "\u0661", "\u00b2", "1\n", "\0", "9" * 16),
+    *("9" * 17, "9" * 19, "9" * 20, "9" * 5000, "0" * 30 + "1", "1,2", "[1]"),
+)
+DAYS = (
+    *("2026-11-24", "2026-02-30", "2026-13-01", "2026-1-1", "1999-12-31", "2026-11-24\n", ""),
+    *("2026-11-24T00:00:00Z", "1795408020562", "\u0662\u0660\u0662\u0666-11-24", "yesterday", "\0"),
+)
+RAW_QUERIES = (
+    *("limit", "limit=", "limit=1&limit=1", "limit=1&limit=x", "limit=x&limit=1", "limit=1;to=x"),
+    *(
+        "limit=%",
+        "limit=%zz",
+        "limit=%31",
+        "%6cimit=x",
+        "limit=%ff",
+        "from=%ff",
+        "from=%zz",
+        "from",
+    ),
+    *("&&limit=1&", "=1", "other=1", "other=%zz&other=%ff&other=%00", "LIMIT=x", "limit[]=x"),
+    *("limit=1&&", "limit=1?x", "from=2026-11-24&to=2026-11-24&cursor=1&limit=1", "a=b=c", "%00=1"),
+)
+
+
+def _queries() -> Iterator[Request]:
+    """Queries of an operation that has parameters there, and of two that have none."""
+    good = tuple(GOOD.items())
+    for name, texts in (("limit", NUMBERS), ("cursor", NUMBERS), ("from", DAYS), ("to", DAYS)):
+        for text in texts:
+            yield Request("GET", f"{USAGE}?{name}={quote(text)}", b"", good)
+    for query in RAW_QUERIES:
+        for path in (USAGE, KEY_PAGE, FETCH.format(1)):
+            yield Request("GET", f"{path}?{query}", b"", good)
+
+
+def _idempotency_keys() -> Iterator[Request]:
+    texts = (
+        "a",
+        "!~",
+        "x" * 255,
+        "x" * 256,
+        "",
+        " ",
+        "a b",
+        "a\tb",
+        "a\x7f",
+        "\u00e9",
+        "1,2",
+        "null",
+    )
+    for path in (IMAGINE, CHANGE):
+        for body in _bodies(path):
+            for text in texts:
+                yield post(path, json.dumps(body).encode(), {**JSON, "Idempotency-Key": text})
