@@ -2,15 +2,25 @@
 
 import asyncio
 import json
+from datetime import date
 from typing import Any
 from urllib.parse import unquote
 
 import httpx
 import pytest
 from hypothesis import example, given
-from hypothesis.strategies import DataObject, data, text
+from hypothesis.strategies import (
+    DataObject,
+    characters,
+    data,
+    dates,
+    fixed_dictionaries,
+    integers,
+    text,
+)
 
 from mjgate_client import AuthenticatedClient, models
+from mjgate_client.api.statements import fetch_usage
 from mjgate_client.api.tasks import fetch_task
 from tests.client import samples
 from tests.client.samples import Operation, Reply, canonical, fuzz
@@ -23,7 +33,10 @@ VALID: dict[str, Any] = {
 
 
 def arguments(operation: Operation) -> dict[str, Any]:
-    return {"body": VALID[operation.name]} if operation.body else {"id": "1"}
+    """What a call cannot do without."""
+    if operation.body:
+        return {"body": VALID[operation.name]}
+    return {"id": "1"} if operation.name == "fetch_task" else {}
 
 
 def plain(parsed: Any) -> Any:
@@ -121,6 +134,42 @@ async def test_the_requests_shown_in_the_contract_are_sent_whole(operation: Oper
 async def test_the_answers_shown_in_the_contract_are_read_whole(reply: Reply) -> None:
     for value in samples.examples(reply.media):
         await assert_read(reply, value)
+
+
+DAY = dates(date(2000, 1, 1), date(2099, 12, 31)).map(str)
+
+
+@fuzz
+@given(query=fixed_dictionaries({}, optional={
+    "from_": DAY, "to": DAY, "cursor": integers(1, 2**53 - 1), "limit": integers(1, 1000),
+}))  # fmt: skip
+def test_any_query_that_the_contract_allows_is_sent_whole(query: dict[str, Any]) -> None:
+    sent: list[dict[str, str]] = []
+
+    def take(request: httpx.Request) -> httpx.Response:
+        sent.append(dict(request.url.params))
+        return httpx.Response(418)
+
+    fetch_usage.sync_detailed(client=client(httpx.MockTransport(take)), **query)
+    expected = {"limit": 100} | {name.rstrip("_"): value for name, value in query.items()}
+    assert [{name: str(value) for name, value in expected.items()}] == sent
+
+
+@fuzz
+@given(key=text(characters(min_codepoint=0x21, max_codepoint=0x7E), min_size=1, max_size=255))
+def test_any_idempotency_key_that_the_contract_allows_is_sent_whole(key: str) -> None:
+    sent: list[str | None] = []
+
+    def take(request: httpx.Request) -> httpx.Response:
+        sent.append(request.headers.get("Idempotency-Key"))
+        return httpx.Response(418)
+
+    for more in ({"idempotency_key": key}, {}):
+        for name in ("submit_imagine", "submit_change"):
+            submit = samples.operation(name).module
+            answered = client(httpx.MockTransport(take))
+            submit.sync_detailed(client=answered, body=VALID[name], **more)
+    assert [key, key, None, None] == sent
 
 
 @fuzz

@@ -7,7 +7,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from multidict import CIMultiDictProxy
+from multidict import CIMultiDict, CIMultiDictProxy
 
 from mjgate.sandbox import Settings, running_sandbox
 from tests.contract.document import faults
@@ -49,8 +49,8 @@ class Enforced:
         headers: Mapping[str, str] | None = None,
     ) -> Reply:
         """Sends what is given and nothing more; the good token unless headers name one."""
-        sent = dict(headers or {})
-        if not {"mj-api-secret", "authorization"} & {name.lower() for name in sent}:
+        sent = CIMultiDict(headers or {})
+        if "mj-api-secret" not in sent and "Authorization" not in sent:
             sent["mj-api-secret"] = self.gateway.key
         async with self.gateway.session.request(
             method,

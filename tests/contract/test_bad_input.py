@@ -5,11 +5,13 @@ from collections.abc import AsyncIterator
 from io import BytesIO
 
 import pytest
+from multidict import CIMultiDict
 
 from tests.contract.conftest import Enforced, Reply
 from tests.contract.table import CHANGE, IMAGINE, LIST, ROWS, Bad
 
 MOST_BODY = 16 * 1024 * 1024
+JSON = {"Content-Type": "application/json"}
 GOOD = json.dumps({"prompt": "a red fox"}).encode()
 
 
@@ -76,6 +78,32 @@ async def test_a_malformed_id_in_the_path_is_refused(
     assert message in properties["errors"][0]["message"]
 
 
+VISIBLE = "must be visible ASCII characters"
+
+
+@pytest.mark.parametrize(
+    ("keys", "message"),
+    [
+        ([""], "must have at least 1 characters"),
+        (["x" * 256], "must have at most 255 characters"),
+        (["a b"], VISIBLE),
+        (["a\tb"], VISIBLE),
+        (["é"], VISIBLE),
+        (["a", "a"], "must be given once"),
+        (["a", "b"], "must be given once"),
+    ],
+)
+@pytest.mark.parametrize("path", [IMAGINE, CHANGE])
+async def test_a_malformed_idempotency_key_is_refused(
+    untouched: Enforced, path: str, keys: list[str], message: str
+) -> None:
+    sent = CIMultiDict([*JSON.items(), *(("Idempotency-Key", key) for key in keys)])
+    body = {"prompt": "a red fox", "action": "REROLL", "taskId": untouched.mine}
+    reply = await untouched.send("POST", path, json.dumps(body).encode(), sent)
+    properties = await untouched.refuses(reply, 400, "invalid_request", [])
+    assert [{"pointer": "#Idempotency-Key", "message": message}] == properties["errors"]
+
+
 @pytest.mark.parametrize(
     "wanted", ["1320098173412546", "x", "0", "-1", "1.0", "9" * 64, "%ff", "..%5c", "名", "1%20"]
 )
@@ -134,7 +162,10 @@ NONE = "No token. Send mj-api-secret: <token> or Authorization: Bearer <token>."
 )
 @pytest.mark.parametrize(
     ("method", "path"),
-    [("POST", IMAGINE), ("POST", CHANGE), ("POST", LIST), ("GET", "/mj/task/1/fetch")],
+    [
+        *(("POST", path) for path in (IMAGINE, CHANGE, LIST)),
+        *(("GET", path) for path in ("/mj/task/1/fetch", "/v1/key", "/v1/usage?limit=x")),
+    ],
 )
 async def test_without_a_good_token_nothing_is_done(
     untouched: Enforced, method: str, path: str, headers: dict[str, str], description: str
@@ -185,6 +216,9 @@ async def test_either_form_of_a_good_token_opens(
         "/mj/task//fetch",
         "/mj/task/1/2/fetch",
         "/mj/task/1",
+        "/v1",
+        "/v1/keys",
+        "/v1/usage//",
         "/openapi.yaml/",
         "/docs/../config",
         "/docs/nothing.js",
@@ -204,6 +238,8 @@ async def test_an_unknown_path_is_not_found(untouched: Enforced, method: str, pa
         (CHANGE + "/", "OPTIONS, POST"),
         (LIST, "OPTIONS, POST"),
         ("/mj/task/1/fetch", "GET, OPTIONS"),
+        ("/v1/key", "GET, OPTIONS"),
+        ("/v1/usage/?limit=x", "GET, OPTIONS"),
         ("/openapi.yaml", "GET, HEAD, OPTIONS"),
         ("/healthz", "GET, HEAD, OPTIONS"),
     ],
@@ -230,9 +266,6 @@ def large() -> bytes:
 async def in_pieces(body: bytes, size: int = 65536) -> AsyncIterator[bytes]:
     for start in range(0, len(body), size):
         yield body[start : start + size]
-
-
-JSON = {"Content-Type": "application/json"}
 
 
 @pytest.mark.parametrize("more", [{}, {"Expect": "100-continue"}, {"Connection": "close"}])

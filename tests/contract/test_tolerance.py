@@ -162,6 +162,17 @@ async def test_a_trailing_slash_is_ignored(enforced: Enforced, path: str) -> Non
     assert 200 == reply.status
 
 
+@pytest.mark.parametrize("path", [IMAGINE, LIST, "/mj/task/{}/fetch", "/v1/key", "/v1/usage"])
+@pytest.mark.parametrize("query", ["cache=1", "x=1&x=2", "limits=x", "%66=%E5", "?", "&=&"])
+async def test_a_query_that_the_contract_does_not_name_is_ignored(
+    enforced: Enforced, path: str, query: str
+) -> None:
+    method, body = ("GET", None) if path[1] == "v" or "{}" in path else ("POST", b'{"prompt": "x"}')
+    headers = {"Content-Type": "application/json"}
+    reply = await enforced.send(method, f"{path.format(enforced.mine)}?{query}", body, headers)
+    assert 200 == reply.status
+
+
 async def test_nesting_of_128_levels_is_taken(enforced: Enforced) -> None:
     await accepted(enforced, IMAGINE, nested(128))
     await accepted(enforced, IMAGINE, b'{"prompt": "x", "more": [' + b"[]," * 500 + b"{}]}")

@@ -32,6 +32,8 @@ _BODIES = {
     checks.CHANGE: "ChangeRequest",
     checks.LIST: "ListRequest",
 }
+_QUESTIONS = ("from", "to", "cursor")
+"""Parameters of a query that are seldom right by chance."""
 _NUMBER = re.compile(rb"(?<![0-9])[0-9]{13,20}(?![0-9])")
 
 
@@ -134,11 +136,15 @@ def _bent(case: Case[Any], wild: bool, word: str) -> Case[Any]:
         case.body = failing(body, word) if case.operation.path == checks.IMAGINE else body
     if not wild and case.path_parameters:
         case.path_parameters = tame(dict(case.path_parameters))
+    if not wild and case.query:
+        case.query = {name: text for name, text in case.query.items() if name not in _QUESTIONS}
     return case
 
 
 def rightly_refused(response: Response) -> bool:
     """Whether a request that fits the schema was refused for a rule that only words can say."""
+    if response.status_code == 422:
+        return "Idempotency-Key" in response.request.headers
     if response.status_code != 400:
         return False
     said = [each["message"] for each in response.json()["properties"]["errors"]]

@@ -5,14 +5,16 @@ Importing registers them. Each fails with an AssertionError that says what was s
 
 import re
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import schemathesis
 from schemathesis import Case, CheckContext, Response
 
 from tests.contract.document import faults
 from tests.fuzz.faults import WORD
-from tests.fuzz.words import BLANK, broken_rules, is_blank, parsed
+from tests.fuzz.words import BLANK, broken_rules, is_blank, odd_questions, parsed
 
 UPSTREAM_KEY = "the-upstream-s-own-key"
 """The key of the channel that is fuzzed; nobody but the upstream may see it."""
@@ -72,6 +74,9 @@ _ID = re.compile(r"[1-9][0-9]{0,15}")
 IMAGINE, CHANGE = "/mj/submit/imagine", "/mj/submit/change"
 FETCH = "/mj/task/{id}/fetch"
 LIST = "/mj/task/list-by-condition"
+KEY, USAGE = "/v1/key", "/v1/usage"
+REUSED = "key_reused"
+_AMOUNT = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]{0,5}[1-9])?")
 
 
 @schemathesis.check
@@ -149,6 +154,29 @@ def submitted_is_there(ctx: CheckContext, response: Response, case: Case[Any]) -
 
 
 @schemathesis.check
+def statements_are_exact(ctx: CheckContext, response: Response, case: Case[Any]) -> None:
+    """Amounts are exact decimals, what remains is what is left, and lines come newest first."""
+    if response.status_code != 200 or case.operation.path not in (KEY, USAGE):
+        return
+    body = response.json()
+    for amount in amounts_in(body):
+        assert _AMOUNT.fullmatch(amount), f"{amount!r} is no exact decimal"
+    if case.operation.path == USAGE:
+        times = [line["time"] for line in body["lines"]]
+        assert times == sorted(times, reverse=True), "lines are not newest first"
+    elif body["budget"] is not None:
+        left = Decimal(body["budget"]) - Decimal(body["spent"]) - Decimal(body["held"])
+        assert left == Decimal(body["remaining"]), f"{body['remaining']} remains, not {left}"
+
+
+def amounts_in(body: Mapping[str, Any]) -> list[str]:
+    """Every amount of a statement."""
+    rows = [body, *(row for name in ("days", "models", "lines") for row in body.get(name) or ())]
+    names = ("budget", "held", "remaining", "spent")
+    return [row[name] for row in rows for name in names if row.get(name) is not None]
+
+
+@schemathesis.check
 class TasksGoForward:
     """Status and progress of a task never go backwards, whoever asks."""
 
@@ -201,7 +229,9 @@ def refusable(response: Response) -> list[str]:
     body = parsed(response.request.body)
     imagined = (response.request.url or "").endswith(IMAGINE) and isinstance(body, dict)
     blank = imagined and is_blank(body.get("prompt"))
-    return broken_rules(body) + [BLANK] * blank
+    address = urlsplit(response.request.url or "")
+    odd = odd_questions(dict(parse_qsl(address.query))) if address.path == USAGE else []
+    return broken_rules(body) + [BLANK] * blank + odd
 
 
 def sent_in(response: Response) -> bytes:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 LEAST, MOST = -(2**63), 2**63 - 1
@@ -27,6 +28,11 @@ RULES: Mapping[str, Callable[[Any], bool]] = {
 """What a refusal says, and what it is right about."""
 BLANK = "must not be blank"
 """What a refusal says of a prompt."""
+
+
+NO_DAY = "must be a day of the calendar"
+NO_CURSOR = "must be the cursor of an answer to this token"
+MOST_DAYS = 366
 
 
 def leaves(value: Any) -> Iterator[Any]:
@@ -70,3 +76,18 @@ def parsed(body: Any) -> Any:
         return json.loads(body or b"null")
     except (ValueError, RecursionError):
         return None
+
+
+def odd_questions(query: Mapping[str, str]) -> list[str]:
+    """What a refusal of a good query for a usage may say: days and cursors have to fit."""
+    found = [NO_CURSOR] if "cursor" in query else []
+    try:
+        last = date.fromisoformat(query.get("to") or str(datetime.now(UTC).date()))
+        first = date.fromisoformat(query.get("from") or str(last))
+    except ValueError:
+        return [*found, NO_DAY]
+    if first > last:
+        found.append(f"must not be after {last}")
+    if last - first >= timedelta(days=MOST_DAYS):
+        found.append(f"must be within {MOST_DAYS} days up to {last}")
+    return found
