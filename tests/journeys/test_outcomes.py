@@ -24,38 +24,53 @@ TIMEOUT_S = 2.0
 
 
 @dataclass(frozen=True)
+class Money:
+    """What is held of a token now, and was charged and released of it, in micro-dollars."""
+
+    held: int = 0
+    charged: int = 0
+    released: int = 0
+
+
+@dataclass(frozen=True)
 class Row:
-    """What an upstream does, and what comes of it."""
+    """What an upstream does, and what comes of it: answered, held, charged, released.
+
+    `end` is what is paid once its picture is there; None where there will be none.
+    """
 
     fault: str
     status: int
     code: int
     error: str | None
     phase: str
+    money: Money
+    end: Money | None = None
 
     def __str__(self) -> str:
         return self.fault.replace("sandbox:", "") or "good"
 
 
 def kept(fault: str, code: int = 1) -> Row:
-    return Row(fault, 200, code, None, "running")
+    end = None if "code21" in fault else Money(charged=PRICE)
+    return Row(fault, 200, code, None, "running", Money(held=PRICE), end)
 
 
 def told(fault: str, code: int) -> Row:
     """The upstream's own no, passed on."""
-    return Row(fault, 200, code, None, "rejected")
+    return Row(fault, 200, code, None, "rejected", Money(released=PRICE))
 
 
 def refused(fault: str) -> Row:
-    return Row(fault, 502, 9, "upstream_refused", "rejected")
+    return Row(fault, 502, 9, "upstream_refused", "rejected", Money(released=PRICE))
 
 
 def unclear(fault: str) -> Row:
-    return Row(fault, 502, 9, "outcome_unknown", "unknown")
+    return Row(fault, 502, 9, "outcome_unknown", "unknown", Money(held=PRICE))
 
 
 def broken(fault: str) -> Row:
-    return Row(fault, 504, 9, "outcome_unknown", "unknown")
+    return Row(fault, 504, 9, "outcome_unknown", "unknown", Money(held=PRICE))
 
 
 ROWS = [
@@ -72,7 +87,7 @@ ROWS = [
     *(refused(f"sandbox:http{status}") for status in (400, 404, 405, 413, 415, 422)),
     *(refused(f"sandbox:http{status}") for status in (401, 403)),
     *(refused(f"sandbox:http{status}") for status in (301, 418)),
-    Row("sandbox:http429", 503, 9, "unavailable", "rejected"),
+    Row("sandbox:http429", 503, 9, "unavailable", "rejected", Money(released=PRICE)),
     broken("sandbox:reset"),
     broken("sandbox:cut"),
     broken("sandbox:hang"),
@@ -137,6 +152,21 @@ async def heard(address: str, prompt: str) -> list[dict[str, Any]]:
     return [each for each in requests if json.loads(each["body"]).get("prompt") == prompt]
 
 
+def paid(gateway: Gateway, label: str) -> Money:
+    """What the ledger says of a token; its counters and its tasks must say the same."""
+    [(held, charged, released, running)] = gateway.rows(
+        "select sum(held_delta)::bigint, sum(spent_delta)::bigint, "
+        "coalesce(-sum(held_delta) filter (where kind = 'release'), 0)::bigint, "
+        "(select count(*) from tasks where token_id = t.id and phase in ('unknown', 'running')) "
+        "from ledger join tokens t on t.id = token_id where label = %s group by t.id",
+        label,
+    )
+    assert [(held, charged, running)] == gateway.rows(
+        "select held, spent, in_flight from tokens where label = %s", label
+    )
+    return Money(held, charged, released)
+
+
 def money(gateway: Gateway, label: str) -> tuple[int, int]:
     """Held and spent of a token."""
     found = gateway.rows("select held, spent from tokens where label = %s", label)
@@ -177,7 +207,7 @@ async def test_each_row_is_answered_and_paid_as_the_table_says(
     released = phase == "rejected"
     assert (row.status, row.code) == (status, answer["code"])
     assert row.phase == phase
-    assert ((0 if released else PRICE), 0) == money(table, client)
+    assert row.money == paid(table, client)
     assert (RELEASED if released else HELD) == ledger(table, client)
     assert row.error == answer["properties"].get("error")
     assert (str(task) if phase == "running" else None) == answer["result"]
@@ -188,6 +218,28 @@ async def test_each_row_is_answered_and_paid_as_the_table_says(
     fetched, _ = await table.ask("GET", f"/mj/task/{task}/fetch")
     assert (404 if released else 200) == fetched
     await serves(table)
+
+
+@pytest.mark.parametrize("row", [row for row in ROWS if row.end], ids=str)
+async def test_what_was_kept_is_charged_once_for_its_picture(
+    table: Gateway, client: str, row: Row
+) -> None:
+    _, answer = await table.imagine(f"{client} {row.fault}")
+
+    assert "SUCCESS" == (await table.ended(answer["result"]))["status"]
+
+    assert row.end == paid(table, client)
+
+
+@pytest.mark.parametrize("fault", ["sandbox:fail", "sandbox:queued sandbox:fail"])
+async def test_what_was_kept_is_released_without_a_picture(
+    table: Gateway, client: str, fault: str
+) -> None:
+    _, answer = await table.imagine(f"{client} {fault}")
+
+    assert "FAILURE" == (await table.ended(answer["result"]))["status"]
+
+    assert Money(released=PRICE) == paid(table, client)
 
 
 @pytest.mark.parametrize("status", [401, 403])
@@ -231,7 +283,7 @@ async def test_an_id_that_is_bound_already_is_unknown_and_reported(
     assert (str(task), "running", "unknown") == (answer["properties"]["taskId"], first, second)
     assert theirs is not None
     assert bound is None
-    assert (2 * PRICE, 0) == money(table, client)
+    assert Money(held=2 * PRICE) == paid(table, client)
     [line] = [line for line in logs if line["event"] == "upstream id refused"]
     assert ("error", task, "sandbox") == (line["log_level"], line["task"], line["channel"])
     await serves(table)
@@ -246,7 +298,7 @@ async def test_code_21_with_an_id_of_this_token_answers_with_that_task(
 
     assert (200, 21, first["result"]) == (status, answer["code"], answer["result"])
     assert ["running", "rejected"] == [phase for _, phase, _, _ in tasks(table, client)]
-    assert (PRICE, 0) == money(table, client)
+    assert Money(held=PRICE, released=PRICE) == paid(table, client)
     await serves(table)
 
 
@@ -263,7 +315,7 @@ async def test_code_21_with_an_id_of_another_token_never_names_that_task(
     [(task, phase, _, _)] = tasks(table, client)
     assert (200, 21, str(task)) == (status, answer["code"], answer["result"])
     assert other["result"] not in json.dumps(answer)
-    assert ("running", (PRICE, 0)) == (phase, money(table, client))
+    assert ("running", Money(held=PRICE)) == (phase, paid(table, client))
     await serves(table)
 
 
