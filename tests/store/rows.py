@@ -5,11 +5,13 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import psycopg
+from psycopg import sql
 
 from mjgate.domain.send import Intent, Settlement
 from mjgate.domain.task import Phase
 from mjgate.domain.token import new_key
 from mjgate.store.database import Store
+from mjgate.store.dump import our_tables
 from mjgate.store.tokens import add_token
 
 PRICE = 100_000
@@ -107,3 +109,19 @@ def waiting(store: Store) -> list[Any]:
         "select pid from pg_stat_activity where application_name = 'mjgate writer' "
         "and datname = current_database() and wait_event_type = 'Lock'",
     )
+
+
+def everything(uri: str) -> dict[str, list[str]]:
+    """Every row of every table of ours, as text."""
+    with psycopg.connect(uri, autocommit=True) as connection:
+        return {
+            table.name: [
+                row
+                for (row,) in connection.execute(
+                    sql.SQL("select t::text from {} t order by 1").format(
+                        sql.Identifier(table.name)
+                    )
+                ).fetchall()
+            ]
+            for table in our_tables(connection)
+        }

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from psycopg import AsyncConnection
 
 from mjgate.store.connect import connect
+from mjgate.store.locks import say_serving
 
 CHANNEL = "mjgate_changes"
 _RETRY_S = 0.2
@@ -23,17 +24,20 @@ class Changes:
         self._uri = uri
         self._forget = forget
         self._task: asyncio.Task[None] | None = None
+        self._connection: AsyncConnection | None = None
         self.listening = False
 
     async def start(self) -> None:
-        connection = await self._connect()
-        self._task = asyncio.create_task(self._run(connection), name="changes")
+        self._connection = await self._connect()
+        self._task = asyncio.create_task(self._run(self._connection), name="changes")
 
     async def stop(self) -> None:
         if self._task:
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
+        if self._connection:
+            await self._connection.close()  # the task may not have begun
 
     async def _run(self, connection: AsyncConnection) -> None:
         while True:
@@ -61,5 +65,6 @@ class Changes:
 
     async def _connect(self) -> AsyncConnection:
         connection = await connect(self._uri, "changes")
+        await say_serving(connection)
         await connection.execute(f"listen {CHANNEL}")
         return connection

@@ -3,9 +3,12 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from psycopg import AsyncConnection, Connection, errors
+
 from mjgate.store.connect import connect
 
 _CHANNEL = 0x6D6A
+_SERVES = 0x6D6A73657276
 
 
 @asynccontextmanager
@@ -17,3 +20,23 @@ async def channel_lock(uri: str, channel: int) -> AsyncIterator[bool]:
         )
         row = await cursor.fetchone()
         yield bool(row and row[0])
+
+
+async def say_serving(connection: AsyncConnection) -> None:
+    """Says that a process serves this database, for as long as the connection lives."""
+    await connection.execute("select pg_advisory_lock_shared(%s)", [_SERVES])
+
+
+def nobody_serves(connection: Connection) -> bool:
+    """Whether no process serves; then none begins to before this transaction has ended.
+
+    The connection of one that has just ended may take a moment to be gone. Where one serves,
+    this transaction is lost.
+    """
+    connection.execute("set local lock_timeout = '2s'")
+    try:
+        connection.execute("select pg_advisory_xact_lock(%s)", [_SERVES])
+    except errors.LockNotAvailable:
+        return False
+    connection.execute("set local lock_timeout = 0")
+    return True
