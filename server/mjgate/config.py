@@ -41,7 +41,12 @@ class Config(BaseSettings):
         description="A PostgreSQL 14+ to use in place of the embedded one.",
     )
     secret_key: SecretStr | None = Field(
-        None, description="Encrypts channel keys; the embedded database makes its own."
+        None,
+        description="Encrypts channel keys; the embedded database makes its own. "
+        "Of several, apart by commas, the first encrypts and all decrypt.",
+    )
+    secret_key_file: Path | None = Field(
+        None, description="A file with that, read again when its keys changed."
     )
     max_body: int = Field(16 * 1024 * 1024, ge=1024, le=1024**3)
     upstream_timeout: float = Field(60.0, gt=0, le=600)
@@ -60,7 +65,7 @@ class Config(BaseSettings):
             raise ValueError("must start with postgresql://")
         return value
 
-    @field_validator("database_url", "secret_key", mode="before")
+    @field_validator("database_url", "secret_key", "secret_key_file", mode="before")
     @classmethod
     def _blank_is_unset(cls, value: Any) -> Any:
         return None if value == "" else value

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -35,14 +36,18 @@ _BACKLOG = 2048
 
 @dataclass(frozen=True, slots=True)
 class Base:
-    """Where the data is: the database's address, and the keys of its secrets."""
+    """Where the data is: the database's address, and the keys of its secrets.
+
+    `key_file` is the file that keeps these keys, if one does.
+    """
 
     uri: str = field(repr=False)
     keys: str = field(repr=False)
+    key_file: Path | None = None
 
     @property
     def cipher(self) -> Cipher:
-        return Cipher(self.keys)
+        return Cipher(self.keys, self.key_file)
 
 
 @contextmanager
@@ -80,7 +85,7 @@ def _checked(uri: str) -> str:
 
 def _base(uri: str, config: Config) -> Base:
     data_dir = config.data_dir.expanduser() if config.embedded else None
-    base = Base(uri, secret_keys(config.secret_key, data_dir))
+    base = Base(uri, *secret_keys(config.secret_key, config.secret_key_file, data_dir))
     Cipher(base.keys)
     return base
 

@@ -78,9 +78,13 @@ class Workers:
 
 
 def _environment(base: Base, folder: str) -> dict[str, str]:
+    """Keys in a file stay there: a worker must see when they change."""
+    secret = {"MJGATE_SECRET_KEY": "" if base.key_file else base.keys}
+    if base.key_file:
+        secret["MJGATE_SECRET_KEY_FILE"] = str(base.key_file.absolute())
     return {
         **os.environ,
+        **secret,
         "DATABASE_URL": base.uri,
-        "MJGATE_SECRET_KEY": base.keys,
         "PROMETHEUS_MULTIPROC_DIR": folder,
     }

@@ -42,6 +42,8 @@ def test_the_commands_are_these() -> None:
         ("price", "quote"),
         ("price", "history"),
         ("secrets", "new"),
+        ("secrets", "rotate"),
+        ("secrets", "check"),
     } == set(every(main))
 
 

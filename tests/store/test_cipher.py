@@ -6,7 +6,14 @@ import pytest
 from pydantic import SecretStr
 
 from mjgate.errors import ConfigError
-from mjgate.store.cipher import FILE, Cipher, new_secret_key, secret_keys
+from mjgate.store.cipher import (
+    FILE,
+    Cipher,
+    new_secret_key,
+    put_key_first,
+    secret_keys,
+    split_keys,
+)
 
 
 def test_a_secret_is_read_back_and_is_not_in_the_cipher() -> None:
@@ -44,15 +51,16 @@ def test_a_key_that_is_none_is_refused(nonsense: str) -> None:
 def test_the_setting_goes_before_the_file(tmp_path: Path) -> None:
     key = new_secret_key()
 
-    assert key == secret_keys(SecretStr(key), tmp_path)
+    assert (key, None) == secret_keys(SecretStr(key), None, tmp_path)
     assert [] == list(tmp_path.iterdir())
 
 
 def test_the_own_key_is_made_once_and_only_its_owner_may_read_it(tmp_path: Path) -> None:
     folder = tmp_path / "new"
-    first = secret_keys(None, folder)
+    first, file = secret_keys(None, None, folder)
 
-    assert first == secret_keys(None, folder)
+    assert (first, file) == secret_keys(None, None, folder)
+    assert folder / FILE == file
     assert [FILE] == [each.name for each in folder.iterdir()]
     assert 0o600 == (folder / FILE).stat().st_mode & 0o777
     Cipher(first)
@@ -60,4 +68,44 @@ def test_the_own_key_is_made_once_and_only_its_owner_may_read_it(tmp_path: Path)
 
 def test_without_a_folder_a_key_is_required() -> None:
     with pytest.raises(ConfigError, match="MJGATE_SECRET_KEY is missing"):
-        secret_keys(None, None)
+        secret_keys(None, None, None)
+
+
+def test_keys_are_read_from_a_file_that_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "keys"
+    file.write_text("one,\ntwo\n")
+
+    assert ("one,\ntwo", file) == secret_keys(None, file, None)
+    with pytest.raises(ConfigError, match="one too many"):
+        secret_keys(SecretStr("one"), file, None)
+    with pytest.raises(ConfigError, match=r"MJGATE_SECRET_KEY_FILE=.*none cannot be read"):
+        secret_keys(None, tmp_path / "none", None)
+
+
+def test_keys_stand_apart_by_commas_or_lines() -> None:
+    assert ["a", "b", "c"] == split_keys(" a,b\n,c,\n")
+
+
+def test_a_key_that_came_into_the_file_is_taken_up(tmp_path: Path) -> None:
+    old, new = new_secret_key(), new_secret_key()
+    file = tmp_path / FILE
+    file.write_text(old)
+    running = Cipher(old, file)
+    sealed = running.encrypt("one")
+
+    assert f"{new},{old}" == put_key_first(file, new)
+
+    assert 0o600 == file.stat().st_mode & 0o777
+    assert [FILE] == [each.name for each in tmp_path.iterdir()]
+    assert "two" == running.decrypt(Cipher(new).encrypt("two"))
+    assert "one" == running.decrypt(sealed)
+    assert Cipher(new).is_current(running.encrypt("three"))
+    assert not running.is_current(sealed)
+    assert running.opens(sealed)
+    assert not running.opens(Cipher(new_secret_key()).encrypt("four"))
+
+
+def test_a_key_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    folder = Path("/proc/self")
+    with pytest.raises(ConfigError, match="put a new key first there yourself"):
+        put_key_first(folder / "comm", new_secret_key())
