@@ -14,7 +14,18 @@ import pytest
 from mjgate.sandbox import Settings, running_sandbox
 from mjgate.store.cipher import new_secret_key
 from tests.harness import until
-from tests.process import Client, Server, gateway, gone, heard, living, serving
+from tests.process import (
+    Client,
+    Server,
+    begin,
+    end,
+    gateway,
+    gone,
+    heard,
+    living,
+    ready,
+    serving,
+)
 
 IN_FLIGHT = 16
 EXIT_S = 10
@@ -197,3 +208,22 @@ async def test_workers_do_not_outlive_a_killed_parent(
         await both_serve(server)
         await server.killed()
         await gone(workers)
+
+
+async def test_more_workers_than_the_embedded_database_takes_are_refused(tmp_path: Path) -> None:
+    server = begin(tmp_path, "--workers", "6")
+    try:
+        assert 2 == await server.ended(40)
+        assert "mjgate: --workers 6 may need 109 connections (16 each, 13 beside them)" in (
+            server.said
+        )
+
+        with (tmp_path / "data" / "postgres" / "postgresql.conf").open("a") as settings:
+            settings.write("max_connections = 109\n")
+        again = begin(tmp_path, "--workers", "6")
+        try:
+            await ready(again)
+        finally:
+            end(again)
+    finally:
+        end(server)

@@ -20,6 +20,7 @@ from mjgate.domain.token import new_key
 from mjgate.errors import CommandError, ConfigError
 from mjgate.sandbox import DIALECTS, DialectName, Settings, serve_sandbox
 from mjgate.serve import Base, Signals, follow_parent, listen, open_base, run_server
+from mjgate.store.capacity import refuse_crowd
 from mjgate.store.channels import add_channel, list_channels, set_channel
 from mjgate.store.cipher import Cipher, kept_secret
 from mjgate.store.tokens import add_token, renew_token
@@ -39,6 +40,8 @@ def serve(host: str, port: int, workers: int, sandbox: bool, sandbox_port: int |
     """Run the gateway, its background work and its database."""
     config = read_config()
     with Signals() as signals, listen(host, port) as listener, open_base(config, keep=True) as base:
+        if config.embedded and workers > 1:
+            refuse_crowd(base.uri, workers)
         on_pool(base, list_channels)  # a secret key that does not open theirs is named at start
         run = partial(_serve, config, base, listener, signals, workers)
         address = _address(listener)
