@@ -29,5 +29,5 @@ def test_the_installed_program_is_the_same() -> None:
 def test_without_words_it_explains_itself() -> None:
     done = mjgate(settings={})
     assert 2 == done.returncode
-    for word in ("serve", "sandbox", "token", "channel", "price", "secrets"):
+    for word in ("serve", "sandbox", "token", "channel", "price", "db", "secrets"):
         assert f"\n  {word} " in done.stderr + done.stdout

@@ -4,6 +4,7 @@ import click
 
 from mjgate import __version__
 from mjgate.commands.channel import channel
+from mjgate.commands.db import db
 from mjgate.commands.frame import Frame
 from mjgate.commands.price import price
 from mjgate.commands.secrets import secrets
@@ -21,7 +22,7 @@ def main() -> None:
     """
 
 
-for command in (serve, worker_process, sandbox, token, channel, price, secrets):
+for command in (serve, worker_process, sandbox, token, channel, price, db, secrets):
     main.add_command(command)
 
 if __name__ == "__main__":

@@ -41,6 +41,9 @@ def test_the_commands_are_these() -> None:
         ("price", "set"),
         ("price", "quote"),
         ("price", "history"),
+        ("db", "dump"),
+        ("db", "restore"),
+        ("db", "check"),
         ("secrets", "new"),
         ("secrets", "rotate"),
         ("secrets", "check"),
@@ -61,7 +64,7 @@ def test_the_help_of_a_command_is_a_sentence_and_says_every_option(
         assert described or option.strip().startswith(choices), option
 
 
-@pytest.mark.parametrize("words", [(), ("token",), ("channel",), ("price",), ("secrets",)])
+@pytest.mark.parametrize("words", [(), ("token",), ("channel",), ("price",), ("db",), ("secrets",)])
 def test_the_help_of_a_group_has_every_command_in_a_whole_sentence(
     commands: Commands, words: tuple[str, ...]
 ) -> None:
