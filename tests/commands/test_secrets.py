@@ -1,17 +1,20 @@
 """`mjgate secrets`."""
 
 import asyncio
+import subprocess
+import sys
 from pathlib import Path
 
 import aiohttp
 import orjson
+import psycopg
 import pytest
 
 from mjgate.sandbox import Settings, running_sandbox
 from mjgate.store.cipher import FILE, Cipher, new_secret_key
 from tests.commands.conftest import Commands
 from tests.harness import SECRET_KEY
-from tests.process import Client, serving
+from tests.process import Client, environment, serving
 
 DEAD = "http://127.0.0.1:9"
 
@@ -86,6 +89,25 @@ def test_a_rotation_that_was_cut_short_is_finished_with_its_key(keyed: Commands)
 
     assert f"{new},{SECRET_KEY}\n" == file.read_text()
     assert "sk-good" == channel_key(keyed, new)
+
+
+def test_a_rotation_that_is_killed_loses_no_key(keyed: Commands) -> None:
+    file = Path(keyed.file(FILE, SECRET_KEY + "\n"))
+    keyed.settings |= {"MJGATE_SECRET_KEY": None, "MJGATE_SECRET_KEY_FILE": str(file)}
+    settings = {"DATABASE_URL": keyed.uri, "MJGATE_SECRET_KEY_FILE": str(file)}
+    with psycopg.connect(keyed.uri) as connection:
+        connection.execute("lock channels in share mode")
+        with subprocess.Popen(
+            [sys.executable, "-m", "mjgate", "secrets", "rotate"], env=environment(**settings)
+        ) as process:
+            while "," not in file.read_text():
+                assert process.poll() is None
+            process.kill()
+
+    kept = file.read_text()
+    assert "0 open with the first key, 1 with another.\n" == keyed.good("secrets", "check")
+    assert 1 == keyed.json("secrets", "rotate")["rewritten"]
+    assert kept == file.read_text()
 
 
 def test_a_key_and_a_key_file_are_one_too_many(keyed: Commands) -> None:

@@ -19,7 +19,7 @@ from mjgate.store.tokens import add_token
 from tests.harness import new_database
 from tests.store.conftest import QUEUE
 from tests.store.dumps import dumped, headed, resealed, restored
-from tests.store.rows import everything, intent, query, running, token
+from tests.store.rows import everything, intent, query, running, terminate, token
 
 ODD = "a\n\\.\n\t\\N \\n 秘密 \x7f' \""
 
@@ -154,6 +154,23 @@ async def test_rows_that_the_schema_refuses_leave_everything_as_it_was(
 
     assert before == everything(target)
     migrate(target)
+
+
+async def test_a_connection_that_is_lost_leaves_everything_as_it_was(
+    filled: Store, target: str
+) -> None:
+    content = dumped(filled.uri)
+    ask(target, "insert into tokens (label, key_hash, hint) values ('old', 'x', 'x')")
+    before = everything(target)
+
+    def progress(_table: str, _rows: int) -> None:
+        terminate(target, "mjgate restore")
+
+    with pytest.raises(psycopg.OperationalError):
+        restore_dump(target, io.BytesIO(content), "a.dump", force=True, progress=progress)
+
+    assert before == everything(target)
+    restored(target, content, force=True)
 
 
 def test_a_damaged_dump_changes_nothing(database: str, target: str) -> None:

@@ -13,7 +13,7 @@ import click
 from mjgate.commands.frame import json_option, json_text, print_json, print_table
 from mjgate.config import Config, read_config
 from mjgate.errors import CommandError
-from mjgate.serve import open_base
+from mjgate.serve import Base, open_base
 from mjgate.store.checkup import Checkup, check_up
 from mjgate.store.draft import draft_of
 from mjgate.store.dump import Dump, write_dump
@@ -57,18 +57,17 @@ def restore(file: str, force: bool, as_json: bool) -> None:
     with _read(file) as source, open_base(read_config()) as base:
         name = "stdin" if file == _STANDARD else file
         restored = restore_dump(base.uri, source, name, force=force, progress=_progress)
-        closed = unreadable_channels(base.uri, base.cipher)
+        problems = _closed(base)
     said = _shown(restored.dump) | {
         "file": file,
         "migrated": restored.migrated,
-        "unreadable": closed,
+        "problems": problems,
     }
     if as_json:
         print_json(said)
     else:
         click.echo(f"Restored {file}: {_counted(restored.dump)}.")
-    if closed:
-        click.echo(_warning(closed), err=True)
+    _say_problems(problems)
 
 
 @db.command()
@@ -81,19 +80,15 @@ def check(as_json: bool) -> None:
     config = read_config()
     with open_base(config) as base:
         found = check_up(base.uri)
-        closed = unreadable_channels(base.uri, base.cipher)
+        problems = [*found.problems, *_closed(base)]
     free = _free(config)
-    problems = [*found.problems]
     if free is not None and free < _LITTLE_ROOM:
         problems.append(f"only {_size(free)} are free under {config.data_dir}")
-    if closed:
-        problems.append(_warning(closed).removeprefix("mjgate: "))
     if as_json:
         print_json(_report(found, free) | {"ok": not problems, "problems": problems})
     else:
         _print_report(found, free)
-        for problem in problems:
-            click.echo(f"mjgate: {problem}", err=True)
+        _say_problems(problems)
     if problems:
         raise SystemExit(1)
 
@@ -155,6 +150,11 @@ def _say(file: str, as_json: bool, said: dict[str, Any], text: str) -> None:
         print_json(said)
 
 
+def _say_problems(problems: Sequence[str]) -> None:
+    for problem in problems:
+        click.echo(f"mjgate: {problem}", err=True)
+
+
 def _shown(dumped: Dump) -> dict[str, Any]:
     header = dumped.header
     return {
@@ -167,16 +167,20 @@ def _shown(dumped: Dump) -> dict[str, Any]:
 
 
 def _counted(dumped: Dump) -> str:
-    """Such as `3 tokens, 1 channels, 0 tasks`."""
-    return ", ".join(f"{count} {table}" for table, count in sorted(dumped.rows.items()))
+    """Such as `tasks 12, tokens 1`."""
+    return ", ".join(f"{table} {count}" for table, count in sorted(dumped.rows.items()))
 
 
-def _warning(closed: Sequence[str]) -> str:
-    return (
-        f"mjgate: MJGATE_SECRET_KEY does not open the keys of {', '.join(map(repr, closed))}; "
-        "add the one they were written with behind a comma, or set each anew with: "
-        f"mjgate channel set {closed[0]} --key-file FILE"
-    )
+def _closed(base: Base) -> list[str]:
+    """What to say of channels whose keys were written with another secret key."""
+    closed = unreadable_channels(base.uri, base.cipher)
+    if not closed:
+        return []
+    return [
+        f"{base.key_file or 'MJGATE_SECRET_KEY'} does not open the keys of "
+        f"{', '.join(map(repr, closed))}; add what they were written with behind a comma, or "
+        f"set each anew with: mjgate channel set {closed[0]} --key-file FILE"
+    ]
 
 
 def _free(config: Config) -> int | None:

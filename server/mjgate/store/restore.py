@@ -48,12 +48,14 @@ def restore_dump(
     with rebuilding(uri) as rebuild:
         connection = rebuild.connection
         connection.execute(SESSION)
+        connection.execute("set application_name = 'mjgate restore'")
         _refuse_served(connection)
         if not force:
             _refuse_filled(connection)
         rebuild.empty(header.migrations)
         _load(connection, header, read_rows(file, name), progress)
         rebuild.finish()
+        _analyze(connection)
     migrated = [each for each in known_migrations() if each not in header.migrations]
     return Restored(dump, migrated)
 
@@ -111,3 +113,9 @@ def _fill(
             copy.write(piece)
             count += piece.count(b"\n")
             progress(table.name, count)
+
+
+def _analyze(connection: psycopg.Connection) -> None:
+    """Else the first plans would be made for empty tables."""
+    for table in our_tables(connection):
+        connection.execute(sql.SQL("analyze {}").format(sql.Identifier(table.name)))
