@@ -7,15 +7,16 @@ import orjson
 
 from mjgate.domain.send import HELD, Decision, Intent, Settlement, Verdict
 
-COMMIT = "select commit_batch($1::json, $2::json)"
+COMMIT = "select commit_batch($1::json, $2::json, $3::integer[])"
 KNOWN = "select id from tasks where id = any(%s::bigint[])"
 
 
 def commit_parameters(
     settlements: Sequence[Settlement], intents: Sequence[Intent]
-) -> tuple[bytes | None, bytes | None]:
-    """Each kind as a JSON array in order of arrival, None for none."""
-    return _array(settlements), _array(intents)
+) -> tuple[bytes | None, bytes | None, bytes]:
+    """Each kind as a JSON array in order of arrival, None for none; and the intents' tokens."""
+    clients = ",".join({str(intent.token) for intent in intents})
+    return _array(settlements), _array(intents), b"{%b}" % clients.encode()
 
 
 def decisions(intents: int, refusals: Sequence[Sequence[Any]] | None) -> list[Decision]:

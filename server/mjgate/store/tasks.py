@@ -198,53 +198,7 @@ async def followed_tasks(pool: AsyncConnectionPool, ids: Sequence[int]) -> list[
 
 
 # A late success changes a task that we have ended, and no money.
-ADVANCE = """
-with x as materialized (
-  select * from json_to_recordset(%s::json) as (
-    id bigint, version integer, status text, progress text, prompt text, prompt_en text,
-    description text, fail_reason text, image_url text, start_ms bigint, finish_ms bigint,
-    properties jsonb, ended_by text)
-), b as materialized (
-  select * from json_to_recordset(%s::json) as (id bigint, buttons jsonb)
-), t as materialized (
-  select id, token_id, price, period, version, phase = 'ended' as late from tasks
-  where id = any(%s::bigint[]) and (phase in ('running', 'unknown', 'sending')
-    or phase = 'ended' and status = 'FAILURE' and ended_by is not null)
-  order by id for no key update
-), n as materialized (
-  select t.token_id, t.price, t.period, x.*, b.buttons,
-    not late and x.status in ('SUCCESS', 'FAILURE', 'CANCEL') as ended,
-    x.status = 'SUCCESS' as paid
-  from t join x using (id, version) left join b using (id)
-  where not late or x.status = 'SUCCESS'
-), u as (
-  update tasks set
-    status = n.status, progress = n.progress, prompt = n.prompt, prompt_en = n.prompt_en,
-    description = n.description, fail_reason = n.fail_reason, image_url = n.image_url,
-    start_ms = n.start_ms, finish_ms = n.finish_ms, properties = n.properties,
-    buttons = coalesce(n.buttons, tasks.buttons), version = n.version + 1,
-    phase = case when n.ended then 'ended' else phase end, ended_by = n.ended_by
-  from n where tasks.id = n.id
-), k as materialized (
-  select id, period_start from tokens where id = any(select token_id from n where ended)
-  order by id for no key update
-), c as (
-  update tokens set held = tokens.held - s.held, spent = tokens.spent + s.spent,
-    in_flight = tokens.in_flight - s.tasks
-  from (
-    select k.id, count(*) as tasks,
-      coalesce(sum(price) filter (where period = period_start), 0)::bigint as held,
-      coalesce(sum(price) filter (where period = period_start and paid), 0)::bigint as spent
-    from n join k on k.id = token_id where ended group by k.id
-  ) s where tokens.id = s.id
-), l as (
-  insert into ledger (token_id, task_id, kind, held_delta, spent_delta, period)
-  select token_id, id, case when paid then 'charge' else 'release' end, -price,
-    case when paid then price else 0 end, period
-  from n where ended
-)
-select id from n
-"""
+_ADVANCE = "select advance_batch(%s::json, %s::json, %s::bigint[])"
 
 
 async def advance_tasks(
@@ -269,8 +223,9 @@ async def _advance(
         offered = [{"id": t.id, "buttons": buttons[t.id]} for t in tasks if t.id in buttons]
         rows = (orjson.dumps(tasks).decode(), orjson.dumps(offered).decode())
         cursor = connection.cursor(binary=True)
-        await cursor.execute(ADVANCE, (*rows, [task.id for task in tasks]), prepare=True)
-        return {task for (task,) in await cursor.fetchall()}
+        await cursor.execute(_ADVANCE, (*rows, [task.id for task in tasks]), prepare=True)
+        row = await cursor.fetchone()
+        return set(row[0] or ()) if row else set()
     except REFUSALS as error:
         if len(tasks) == 1:
             logger().error("task refused", task=tasks[0].id, why=first_line(error))

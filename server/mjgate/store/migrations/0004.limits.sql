@@ -197,24 +197,43 @@ begin
     and a.status is null and a.phase = 'rejected';
 end $$;
 
+-- Takes what ended off the counters of its tokens, whose rows the caller has locked by a
+-- statement of its own: an array of token, period of the hold, tasks, held and spent.
+create function take_off(ended json) returns void language sql as $$
+  update tokens t
+  set held = t.held - s.held, spent = t.spent + s.spent, in_flight = t.in_flight - s.tasks
+  from (
+    select o.id, sum(e.tasks)::integer as tasks,
+      coalesce(sum(e.held) filter (where e.period = o.period_start), 0)::bigint as held,
+      coalesce(sum(e.spent) filter (where e.period = o.period_start), 0)::bigint as spent
+    from json_to_recordset(ended) as e (
+      token integer, period date, tasks integer, held bigint, spent bigint)
+    join tokens o on o.id = e.token group by o.id
+  ) s
+  where t.id = s.id
+$$;
+
 -- Commits a batch of submits: settles outcomes, then admits intents, so that the budget which
--- the first free counts for the second. Two statements, since one may not change a token twice.
--- A function, since one call costs its caller a third of a pipeline of two.
+-- the first free counts for the second. A function, since one call costs its caller a third of a
+-- pipeline.
 --
--- What admission decides on is a column of the token row that the statement has locked; a count
--- over other tables would be read from a snapshot older than the lock. Rows are locked in one
--- order everywhere: tasks by id, then tokens by id, then keys. A token that can take all of its
--- intents takes them at once: whatever their order, it would have.
+-- What admission decides on is a column of the token row. Rows are locked in one order
+-- everywhere: tasks by id, then tokens by id, then keys. Tokens are locked by a statement of its
+-- own: those that follow it see all that was committed before, whereas a statement that waits
+-- for its lock goes on with a snapshot from before, and one that needs no row locks none. A token
+-- that can take all of its intents takes them at once: whatever their order, it would have.
 --
--- Both kinds come as a JSON array in order of arrival. Returns null where all intents are held,
--- else an array of those that are not, each as [place from 1, why, wait in ms, task, status,
--- answer]: token, model, budget, flight, rate (with a wait), or of its key reused (another
--- request had it), going (its first has no outcome yet), given (its task and, unless its outcome
--- was never learned, what was answered).
-create function commit_batch(settlements json, intents json) returns json language plpgsql as $$
+-- `settlements` and `intents` come as JSON arrays in order of arrival, `clients` are the tokens
+-- of the intents. Returns null where all intents are held, else an array of those that are not,
+-- each as [place from 1, why, wait in ms, task, status, answer]: token, model, budget, flight,
+-- rate (with a wait), or of its key reused (another request had it), going (its first has no
+-- outcome yet), given (its task and, unless its outcome was never learned, what was answered).
+create function commit_batch(settlements json, intents json, clients integer[]) returns json
+  language plpgsql as $$
 #variable_conflict use_column
 declare
   keyed boolean;
+  freed json;
   tight integer[];
 begin
   if settlements is not null then
@@ -235,24 +254,24 @@ begin
       from x join t using (id) where tasks.id = x.id
     ), back as materialized (
       select t.* from t join x using (id) where x.phase = 'rejected'
-    ), k as materialized (
-      select id, period_start from tokens where id = any(select token_id from back)
-      order by id for no key update
-    ), r as (
-      update tokens set held = held - s.price, in_flight = in_flight - s.tasks
-      from (
-        select k.id, count(*) as tasks,
-          coalesce(sum(price) filter (where period = period_start), 0)::bigint as price
-        from back join k on k.id = token_id group by k.id
-      ) s where tokens.id = s.id
     ), l as (
       insert into ledger (token_id, task_id, kind, held_delta, spent_delta, period)
       select token_id, id, 'release', -price, 0, period from back
     )
-    select bool_or(claim is not null) into keyed from x;
-    if keyed then
-      perform conclude(settlements);
-    end if;
+    select bool_or(claim is not null), (
+      select json_agg(s) from (
+        select token_id as token, period, count(*) as tasks, sum(price) as held, 0 as spent
+        from back group by token_id, period) s)
+    into keyed, freed from x;
+  end if;
+  perform from tokens
+  where id = any(clients || array(select token from json_to_recordset(freed) as (token integer)))
+  order by id for no key update;
+  if freed is not null then
+    perform take_off(freed);
+  end if;
+  if keyed then
+    perform conclude(settlements);
   end if;
   if intents is not null then
     with x as materialized (
@@ -266,21 +285,16 @@ begin
       select token, count(*)::integer as tasks, sum(price)::bigint as price,
         array_agg(distinct model) as models, bool_or(claim is not null) as keyed
       from x group by token
-    ), k as materialized (
-      select *, clock_timestamp() as moment from (
-        select id, budget, spent, held, period, period_start, rate_per_minute, rate_tat,
-          in_flight, most_in_flight, models, expires_at
-        from tokens where id = any(array(select token from a)) and revoked_at is null
-        order by id for no key update
-      ) locked
-    ), p as (
+    ), k as (
       select *, greatest(period_start, period_key(period, moment)) as present,
         rate_step(rate_per_minute) as step
-      from k
-    ), q as (
+      from (
+        select *, clock_timestamp() as moment from tokens
+        where id = any(clients) and revoked_at is null) now
+    ), q as materialized (
       select *, case when present = period_start then held else 0 end as held_now,
         case when present = period_start then spent else 0 end as spent_now
-      from p
+      from k
     ), f as materialized (
       select id, present, held_now + price as held, spent_now as spent,
         q.in_flight + tasks as in_flight, greatest(rate_tat, moment) + step * tasks as due
@@ -313,4 +327,62 @@ begin
     end if;
   end if;
   return null;
+end $$;
+
+-- Advances tasks: what changed as a JSON array of tasks, buttons that were offered as another,
+-- and the ids of the first. Of those that ended the hold becomes a charge or is released. Tasks
+-- that somebody else changed since their version was read stay as they are. One that we ended
+-- ourselves may still become a SUCCESS, and is free. Returns the ids of those written.
+create function advance_batch(changes json, offers json, ids bigint[]) returns bigint[]
+  language plpgsql as $$
+#variable_conflict use_column
+declare
+  written bigint[];
+  over json;
+begin
+  with x as materialized (
+    select * from json_to_recordset(changes) as (
+      id bigint, version integer, status text, progress text, prompt text, prompt_en text,
+      description text, fail_reason text, image_url text, start_ms bigint, finish_ms bigint,
+      properties jsonb, ended_by text)
+  ), b as materialized (
+    select * from json_to_recordset(offers) as (id bigint, buttons jsonb)
+  ), t as materialized (
+    select id, token_id, price, period, version, phase = 'ended' as late from tasks
+    where id = any(ids) and (phase in ('running', 'unknown', 'sending')
+      or phase = 'ended' and status = 'FAILURE' and ended_by is not null)
+    order by id for no key update
+  ), n as materialized (
+    select t.token_id, t.price, t.period, x.*, b.buttons,
+      not late and x.status in ('SUCCESS', 'FAILURE', 'CANCEL') as ended,
+      x.status = 'SUCCESS' as paid
+    from t join x using (id, version) left join b using (id)
+    where not late or x.status = 'SUCCESS'
+  ), u as (
+    update tasks set
+      status = n.status, progress = n.progress, prompt = n.prompt, prompt_en = n.prompt_en,
+      description = n.description, fail_reason = n.fail_reason, image_url = n.image_url,
+      start_ms = n.start_ms, finish_ms = n.finish_ms, properties = n.properties,
+      buttons = coalesce(n.buttons, tasks.buttons), version = n.version + 1,
+      phase = case when n.ended then 'ended' else phase end, ended_by = n.ended_by
+    from n where tasks.id = n.id
+  ), l as (
+    insert into ledger (token_id, task_id, kind, held_delta, spent_delta, period)
+    select token_id, id, case when paid then 'charge' else 'release' end, -price,
+      case when paid then price else 0 end, period
+    from n where ended
+  )
+  select array_agg(id), (
+    select json_agg(s) from (
+      select token_id as token, period, count(*) as tasks, sum(price) as held,
+        coalesce(sum(price) filter (where paid), 0) as spent
+      from n where ended group by token_id, period) s)
+  into written, over from n;
+  if over is not null then
+    perform from tokens
+    where id = any(array(select token from json_to_recordset(over) as (token integer)))
+    order by id for no key update;
+    perform take_off(over);
+  end if;
+  return written;
 end $$;
