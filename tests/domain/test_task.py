@@ -9,9 +9,11 @@ from hypothesis import strategies as st
 
 from mjgate.domain.task import (
     CANCEL,
+    DEADLINE,
     ENDS,
     FAILURE,
     IN_PROGRESS,
+    LOST,
     MODAL,
     NOT_START,
     SUBMITTED,
@@ -125,6 +127,26 @@ def test_a_failure_keeps_the_progress_it_had_and_its_reason() -> None:
         task.fail_reason,
         task.finish_ms,
     )
+
+
+@pytest.mark.parametrize("ended_by", [DEADLINE, LOST])
+def test_a_task_that_we_ended_may_still_succeed(ended_by: str) -> None:
+    ended = fresh(status=FAILURE, progress="62%", fail_reason="late", ended_by=ended_by)
+
+    late = advance(ended, Sight(SUCCESS, image_url="http://a", finish_ms=5), NOW)
+
+    assert (SUCCESS, "100%", "http://a", None, 5, ended_by) == (
+        late.status,
+        late.progress,
+        late.image_url,
+        late.fail_reason,
+        late.finish_ms,
+        late.ended_by,
+    )
+    for status in (FAILURE, CANCEL, IN_PROGRESS):
+        assert ended == advance(ended, Sight(status), NOW)
+        assert late == advance(late, Sight(status), NOW)
+    assert late == advance(late, Sight(SUCCESS, image_url="http://b"), NOW)
 
 
 def test_the_end_is_when_the_upstream_says() -> None:

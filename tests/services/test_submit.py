@@ -7,6 +7,7 @@ from dataclasses import replace
 import psycopg
 import pytest
 
+from mjgate.domain.task import SUCCESS
 from mjgate.domain.token import Token
 from mjgate.errors import (
     BudgetSpent,
@@ -23,6 +24,7 @@ from mjgate.gate import Gate
 from mjgate.services.submit import Imagine, change, imagine
 from mjgate.store.changes import CHANNEL
 from mjgate.store.prices import set_prices
+from mjgate.store.tasks import advance_tasks, fetch_tasks
 from mjgate.store.tokens import revoke_token
 from mjgate.store.writer import Writer
 from tests.harness import free_port, until
@@ -71,6 +73,24 @@ async def test_a_price_that_is_not_in_the_table_refuses(gate: Gate) -> None:
 
     with pytest.raises(Forbidden, match="no price for mj_imagine"):
         await imagine(gate, await client(gate), picture())
+
+
+async def test_a_task_keeps_the_price_that_it_was_quoted(gate: Gate) -> None:
+    async with raw_upstream(ACCEPTED) as raw:
+        await channel(gate, "raw", raw.address)
+        owner = await client(gate)
+        first = int((await imagine(gate, owner, picture()))["result"])
+        _, version = await set_prices(gate.store.pool, {"mj_imagine": 7})
+        await until(lambda: gate.store._catalog is None)
+
+        await gate.store.writer.admit(intent(5, owner.id, price=7, price_version=version))
+        [task] = await fetch_tasks(gate.store.pool, owner.id, [first])
+        await advance_tasks(gate.store.pool, [replace(task, status=SUCCESS)])
+
+    assert [(7, version), (PRICE, 0)] == query(
+        gate.store, "select price, price_version from tasks order by id"
+    )
+    assert (7, PRICE) == money(gate.store, owner.id)
 
 
 async def test_a_spent_budget_refuses_and_names_the_price(gate: Gate) -> None:

@@ -44,6 +44,7 @@ async def test_overdue_tasks_fail_and_their_holds_are_released(gate: Gate) -> No
         tasks[0].finish_ms,
         tasks[0].progress,
     )
+    assert ["deadline", "deadline", None] == [task.ended_by for task in tasks]
     assert (PRICE, 0) == money(gate.store, owner.id)
     assert [(0, "release"), (1, "release")] == sorted(ledger(gate.store)[3:])
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from structlog.testing import capture_logs
 
-from mjgate.domain.task import CANCEL, FAILURE, IN_PROGRESS, SUCCESS, Phase
+from mjgate.domain.task import CANCEL, DEADLINE, FAILURE, IN_PROGRESS, SUCCESS, Phase
 from mjgate.store.database import Store
 from mjgate.store.tasks import (
     Followed,
@@ -70,6 +70,33 @@ async def test_an_end_is_paid_once(store: Store) -> None:
 
     assert (0, PRICE) == money(store, client)
     assert [(1, "hold"), (1, "charge")] == ledger(store)
+
+
+async def test_a_late_success_is_given_and_free(store: Store) -> None:
+    client = await token(store)
+    await running(store, 1, client)
+    task = (await followed(store))[1].task
+    ended = replace(task, status=FAILURE, fail_reason="late", ended_by=DEADLINE)
+    assert {1} == await advance_tasks(store.pool, [ended])
+    assert set() == await advance_tasks(store.pool, [replace(ended, version=3, status=CANCEL)])
+
+    late = replace(ended, version=3, status=SUCCESS, fail_reason=None, image_url="http://a")
+    assert {1} == await advance_tasks(store.pool, [late])
+    assert set() == await advance_tasks(store.pool, [replace(late, version=4, image_url="b")])
+
+    assert [replace(late, version=4)] == await fetch_tasks(store.pool, client, [1])
+    assert [("ended",)] == query(store, "select phase from tasks")
+    assert (0, 0) == money(store, client)
+    assert [(1, "hold"), (1, "release")] == ledger(store)
+
+
+async def test_a_failure_of_the_upstream_is_final(store: Store) -> None:
+    client = await token(store)
+    await running(store, 1, client)
+    failed = replace((await followed(store))[1].task, status=FAILURE)
+    await advance_tasks(store.pool, [failed])
+
+    assert set() == await advance_tasks(store.pool, [replace(failed, version=3, status=SUCCESS)])
 
 
 async def test_one_bad_row_harms_no_other(store: Store) -> None:
