@@ -253,7 +253,7 @@ begin
         accepted_at = clock_timestamp()
       from x join t using (id) where tasks.id = x.id
     ), back as materialized (
-      select t.* from t join x using (id) where x.phase = 'rejected'
+      select * from t where id = any(array(select id from x where phase = 'rejected'))
     ), l as (
       insert into ledger (token_id, task_id, kind, held_delta, spent_delta, period)
       select token_id, id, 'release', -price, 0, period from back
@@ -283,7 +283,7 @@ begin
           description, state, hook, marker, submit_ms, send_s, parent, claim, n)
     ), a as materialized (
       select token, count(*)::integer as tasks, sum(price)::bigint as price,
-        array_agg(distinct model) as models, bool_or(claim is not null) as keyed
+        bool_or(claim is not null) as keyed
       from x group by token
     ), k as (
       select *, greatest(period_start, period_key(period, moment)) as present,
@@ -301,7 +301,8 @@ begin
       from q join a on a.token = q.id
       where not keyed
         and (expires_at is null or expires_at > moment)
-        and (q.models is null or (select bool_and(allows(q.models, m)) from unnest(a.models) m))
+        and (models is null or not exists (
+          select from x where token = q.id and not allows(models, model)))
         and (budget is null or spent_now + held_now + price <= budget)
         and (most_in_flight is null or q.in_flight + tasks <= most_in_flight)
         and (step is null
