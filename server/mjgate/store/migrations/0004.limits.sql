@@ -99,6 +99,7 @@ declare
   due timestamptz;
   refusal json;
   refusals json[] := '{}';
+  changed boolean;
   admitted bigint[] := '{}';
 begin
   for x in
@@ -109,6 +110,7 @@ begin
     where token = any(tight) order by token, n
   loop
     if k.id is distinct from x.token then
+      changed := false;
       moment := clock_timestamp();
       select * into k from tokens
       where id = x.token and revoked_at is null and (expires_at is null or expires_at > moment);
@@ -141,6 +143,7 @@ begin
     if refusal is not null then
       refusals := refusals || refusal;
     else
+      changed := true;
       admitted := admitted || x.n;
       k.held := k.held + x.price;
       k.in_flight := k.in_flight + 1;
@@ -150,7 +153,7 @@ begin
         values (k.id, x.claim->>'key', decode(x.claim->>'request', 'hex'), x.id);
       end if;
     end if;
-    if x.last then
+    if x.last and changed then
       update tokens set held = k.held, spent = k.spent, period_start = k.period_start,
         in_flight = k.in_flight, rate_tat = k.rate_tat
       where id = k.id;
