@@ -9,9 +9,10 @@ from threading import Thread
 
 import psycopg
 import pytest
+import yoyo
 
 from mjgate.errors import ConfigError
-from mjgate.store.schema import migrate
+from mjgate.store.schema import MIGRATIONS, migrate
 from tests.harness import free_port, named
 
 
@@ -56,6 +57,26 @@ def test_both_names_of_the_scheme_are_taken(empty: str) -> None:
     migrate(empty.replace("postgresql://", "postgres://"))
 
     assert tables(empty) >= TABLES
+
+
+def test_tasks_that_run_while_limits_come_have_their_places(empty: str) -> None:
+    backend = yoyo.get_backend(empty.replace("postgresql", "postgresql+psycopg", 1))  # type: ignore[no-untyped-call]
+    known = yoyo.read_migrations(str(MIGRATIONS))  # type: ignore[no-untyped-call]
+    backend.apply_migrations(known.filter(lambda each: each.id < "0004"))
+    backend.connection.close()
+    ask(
+        empty,
+        "insert into tokens (label, key_hash, hint) values ('a', 'a', ''), ('b', 'b', '');"
+        "insert into tasks (id, token_id, channel_id, action, model, price, phase, marker, "
+        "send_deadline, status, submit_ms) select n, 1, 1, 'IMAGINE', 'm', 5, "
+        "(array['sending', 'unknown', 'running', 'ended', 'rejected'])[n], 'm', now(), 'x', 1 "
+        "from generate_series(1, 5) n",
+    )
+
+    migrate(empty)
+
+    assert [(3,), (0,)] == ask(empty, "select in_flight from tokens order by id")
+    assert [("0001-01-01",)] == ask(empty, "select distinct period::text from tasks")
 
 
 def test_an_older_program_refuses_a_newer_schema(database: str) -> None:
