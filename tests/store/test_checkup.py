@@ -29,7 +29,9 @@ def test_an_index_that_is_not_valid_is_named(database: str) -> None:
     assert [
         "the index ledger_end is not valid: reindex it",
         "the index ledger_hold is not valid: reindex it",
+        "the index ledger_moment is not valid: reindex it",
         "the index ledger_pkey is not valid: reindex it",
+        "the index ledger_time is not valid: reindex it",
     ] == check_up(database).problems
 
 

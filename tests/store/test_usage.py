@@ -1,16 +1,15 @@
-"""What tokens may use and have used: limits, lines of the ledger, and totals."""
+"""What tokens have used: lines of the ledger, and totals."""
 
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import psycopg
-import pytest
 
 from mjgate.domain.task import Phase
 from mjgate.domain.usage import NO_PERIOD, Days, Entry, Total
 from mjgate.store.database import Store
-from mjgate.store.usage import find_allowance, fold_usage, list_entries, sum_entries
-from tests.store.rows import PRICE, intent, query, running, settled, token
+from mjgate.store.usage import fold_usage, list_entries, sum_entries
+from tests.store.rows import PRICE, intent, query, settled, token
 
 TODAY = datetime.now(UTC).date()
 EVER = Days(date(2000, 1, 1), TODAY + timedelta(days=1))
@@ -206,69 +205,3 @@ async def test_one_process_folds_at_a_time(store: Store) -> None:
         await other.execute("select pg_advisory_xact_lock(%s)", [0x6D6A75736167])
         assert not await fold_usage(store.pool, AT_ONCE)
     assert await fold_usage(store.pool, AT_ONCE)
-
-
-async def test_an_allowance_without_limits_says_so(store: Store) -> None:
-    mine = await token(store)
-    await running(store, 1, mine)
-
-    allowance = await find_allowance(store.pool, mine)
-
-    assert (None, 0, PRICE, 1) == (
-        allowance.budget, allowance.spent, allowance.held, allowance.in_flight,
-    )  # fmt: skip
-    assert {None} == {
-        allowance.period,
-        allowance.reset_ms,
-        allowance.most_in_flight,
-        allowance.rate_per_minute,
-        allowance.models,
-        allowance.expires_ms,
-        allowance.addresses,
-    }
-
-
-async def test_an_allowance_shows_every_limit(store: Store) -> None:
-    mine = await token(store, budget=5 * PRICE)
-    query(
-        store,
-        "update tokens set most_in_flight = 3, rate_per_minute = 60, "
-        "models = '{mj_imagine,mj_up*}', expires_at = '2027-01-01 00:00Z', addresses = %s "
-        "where id = %s",
-        ["10.0.0.0/8", "2001:db8::1"],
-        mine,
-    )
-
-    allowance = await find_allowance(store.pool, mine)
-
-    assert (5 * PRICE, 3, 60, ["mj_imagine", "mj_up*"], 1_798_761_600_000) == (
-        allowance.budget, allowance.most_in_flight, allowance.rate_per_minute, allowance.models,
-        allowance.expires_ms,
-    )  # fmt: skip
-    assert ["10.0.0.0/8", "2001:db8::1/128"] == allowance.addresses
-
-
-def _month_after(day: date) -> date:
-    return (day.replace(day=1) + timedelta(days=32)).replace(day=1)
-
-
-@pytest.mark.parametrize("period", ["daily", "weekly", "monthly"])
-async def test_a_budget_starts_anew_with_its_period(store: Store, period: str) -> None:
-    mine = await token(store, budget=5 * PRICE)
-    query(store, "update tokens set period = %s, spent = 7, held = 8 where id = %s", period, mine)
-    before = _now().date()
-
-    allowance = await find_allowance(store.pool, mine)
-
-    assert (0, 0) == (allowance.spent, allowance.held)
-    assert allowance.reset_ms
-    resets = datetime.fromtimestamp(allowance.reset_ms / 1000, UTC)
-    expected = {
-        "daily": before + timedelta(days=1),
-        "weekly": before + timedelta(days=7 - before.weekday()),
-        "monthly": _month_after(before),
-    }[period]
-    assert (expected, 0) == (resets.date(), resets.hour)
-    query(store, "update tokens set period_start = %s where id = %s", before, mine)
-    again = await find_allowance(store.pool, mine)
-    assert (7, 8) == (again.spent, again.held)

@@ -21,7 +21,7 @@ class Key:
         spent (str): Dollars as an exact decimal, at most six decimals and no exponent, such as `0.1`. No float holds
             it.
         held (str): Dollars as an exact decimal, at most six decimals and no exponent, such as `0.1`. No float holds it.
-        remaining (None | str): Dollars as an exact decimal; null where there is no budget.
+        remaining (None | str): What may still be spent, in dollars as an exact decimal; null where there is no budget.
         period (BudgetPeriod | None | str): How often the budget starts anew, by the calendar in UTC, weeks on Monday.
             `spent` and `held` are those of the present period. Values may be added.
         reset_at (int | None): When it next does, milliseconds since 1970.

@@ -8,27 +8,6 @@ NO_PERIOD = date(1, 1, 1)
 
 
 @dataclass(frozen=True, slots=True)
-class Allowance:
-    """What a token may use in all and has used in the present period; None is no limit.
-
-    Amounts are micro-dollars, times milliseconds since 1970.
-    """
-
-    label: str
-    budget: int | None
-    spent: int
-    held: int
-    period: str | None
-    reset_ms: int | None
-    in_flight: int
-    most_in_flight: int | None
-    rate_per_minute: int | None
-    models: list[str] | None
-    expires_ms: int | None
-    addresses: list[str] | None
-
-
-@dataclass(frozen=True, slots=True)
 class Days:
     """The days of the calendar in UTC from the first to the last, both included."""
 

@@ -7,11 +7,13 @@ from typing import Any
 from mjgate.contract.call import Answer, Call
 from mjgate.contract.schema import broken
 from mjgate.domain.money import dollars
-from mjgate.domain.usage import NO_PERIOD, Allowance, Days, Entry, Total
+from mjgate.domain.token import Account
+from mjgate.domain.usage import NO_PERIOD, Days, Entry, Total
 from mjgate.errors import Violation
 from mjgate.gate import Gate
 from mjgate.store.database import reached
-from mjgate.store.usage import find_allowance, list_entries, sum_entries
+from mjgate.store.tokens import find_account
+from mjgate.store.usage import list_entries, sum_entries
 
 _USUAL_DAYS = 30
 _MOST_DAYS = 366
@@ -21,8 +23,8 @@ _FIRST_DAY = date(2000, 1, 1)
 
 async def fetch_key(gate: Gate, call: Call) -> Answer:
     with reached():
-        allowance = await find_allowance(gate.store.pool, call.client.id)
-    return Answer(200, _key(allowance))
+        account = await find_account(gate.store.pool, call.client.id)
+    return Answer(200, _key(account))
 
 
 async def fetch_usage(gate: Gate, call: Call) -> Answer:
@@ -38,23 +40,26 @@ async def fetch_usage(gate: Gate, call: Call) -> Answer:
     return Answer(200, _usage(days, entries, limit, totals))
 
 
-def _key(allowance: Allowance) -> dict[str, Any]:
-    budget, used = allowance.budget, allowance.spent + allowance.held
+def _key(account: Account) -> dict[str, Any]:
     return {
-        "label": allowance.label,
-        "budget": None if budget is None else dollars(budget),
-        "spent": dollars(allowance.spent),
-        "held": dollars(allowance.held),
-        "remaining": None if budget is None else dollars(budget - used),
-        "period": allowance.period,
-        "resetAt": allowance.reset_ms,
-        "inFlight": allowance.in_flight,
-        "mostInFlight": allowance.most_in_flight,
-        "ratePerMinute": allowance.rate_per_minute,
-        "models": allowance.models,
-        "expiresAt": allowance.expires_ms,
-        "addresses": allowance.addresses,
+        "label": account.label,
+        "budget": _dollars(account.budget),
+        "spent": dollars(account.spent),
+        "held": dollars(account.held),
+        "remaining": _dollars(account.remaining),
+        "period": account.period,
+        "resetAt": account.resets_ms,
+        "inFlight": account.in_flight,
+        "mostInFlight": account.most_in_flight,
+        "ratePerMinute": account.rate_per_minute,
+        "models": account.models,
+        "expiresAt": account.expires_ms,
+        "addresses": account.addresses,
     }
+
+
+def _dollars(amount: int | None) -> str | None:
+    return None if amount is None else dollars(amount)
 
 
 def _days(gate: Gate, given: Mapping[str, Any]) -> Days:

@@ -1,33 +1,17 @@
-"""What tokens may use and have used: the ledger line by line, and added up by day and model."""
+"""What tokens have used: the ledger line by line, and added up by day and model."""
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
-from psycopg.rows import class_row
 from psycopg_pool import AsyncConnectionPool
 
-from mjgate.domain.usage import Allowance, Days, Entry, Total
+from mjgate.domain.usage import Days, Entry, Total
 
 _DAY = timedelta(days=1)
 _MARGIN_S = 60.0
 _FOLDING = 0x6D6A75736167
 """The lock of the one who adds up."""
-
-# A token that has not submitted in the present period still has the sums of an older one.
-_ALLOWANCE = """
-select label, budget,
-  case when period_start >= present then spent else 0 end as spent,
-  case when period_start >= present then held else 0 end as held,
-  period,
-  (extract(epoch from (present + case period
-    when 'daily' then interval '1 day'
-    when 'weekly' then interval '1 week'
-    when 'monthly' then interval '1 month' end) at time zone 'UTC') * 1000)::bigint as reset_ms,
-  in_flight, most_in_flight, rate_per_minute, models,
-  (extract(epoch from expires_at) * 1000)::bigint as expires_ms, addresses::text[] as addresses
-from tokens, period_key(period, clock_timestamp()) as present where id = %s
-"""
 
 _LINES = """
 select l.id, l.kind, l.task_id, t.model, l.held_delta, l.spent_delta, l.period,
@@ -53,7 +37,7 @@ with part as (
   select (l.created_at at time zone 'UTC')::date, coalesce(t.model, ''), {_COUNTS}
   from ledger l left join tasks t on t.id = l.task_id
   where l.token_id = %(token)s and l.created_at < %(end)s
-    and l.created_at >= greatest(%(first)s, (select moment from usage_folded))
+    and l.created_at >= greatest(%(first)s, (select max(moment) from usage_folded))
   group by 1, 2
 )
 select day, model, sum(submitted)::bigint, sum(charged)::bigint, sum(released)::bigint,
@@ -64,14 +48,16 @@ from part group by grouping sets ((day), (model)) order by day desc, model
 # An entry bears the moment at which its transaction began: before that of the oldest one that
 # is still open, all entries are there to be seen. A margin covers those that just begin.
 _HORIZON = """
-select moment, horizon from usage_folded, (
+select moment, horizon from (
+  select coalesce(max(moment), '2000-01-01 00:00Z') as moment from usage_folded
+) f, (
   select least(now() - %s * interval '1 second', min(xact_start)) as horizon
   from pg_stat_activity where datname = current_database()
 ) h
 where horizon >= moment + %s * interval '1 second'
 """
 _FOLD = f"""
-with f as (update usage_folded set moment = %(horizon)s)
+with d as (delete from usage_folded), f as (insert into usage_folded values (%(horizon)s))
 insert into usage_totals as u
 select l.token_id, (l.created_at at time zone 'UTC')::date, coalesce(t.model, ''), {_COUNTS}
 from ledger l left join tasks t on t.id = l.task_id
@@ -81,16 +67,6 @@ on conflict (token_id, day, model) do update set
   submitted = u.submitted + excluded.submitted, charged = u.charged + excluded.charged,
   released = u.released + excluded.released, spent = u.spent + excluded.spent
 """  # noqa: S608
-
-
-async def find_allowance(pool: AsyncConnectionPool, token: int) -> Allowance:
-    """The limits of a token that there is, and how much of them is used."""
-    async with pool.connection() as connection:
-        cursor = connection.cursor(row_factory=class_row(Allowance))
-        await cursor.execute(_ALLOWANCE, [token])
-        found = await cursor.fetchone()
-    assert found is not None
-    return found
 
 
 async def list_entries(

@@ -1,8 +1,8 @@
 -- depends: 0004.limits
 
 -- The ledger added up by token, day in UTC and model, '' for entries of no task. It holds the
--- entries made before `usage_folded.moment`; those made since are added when it is read, and
--- folded in by the sweep.
+-- entries made before the moment in `usage_folded`, none while that is empty; those made since
+-- are added when it is read, and folded in by the sweep.
 create table usage_totals (
   token_id integer not null,
   day date not null,
@@ -14,7 +14,6 @@ create table usage_totals (
   primary key (token_id, day, model)
 );
 create table usage_folded (moment timestamptz not null);
-insert into usage_folded values ('0001-01-01 00:00Z');
 
 -- one index for the lines of any days of a token, and a small one for all that was made since
 create index ledger_time on ledger (token_id, created_at, id);
