@@ -148,7 +148,7 @@ def rightly_refused(response: Response) -> bool:
     if response.status_code != 400:
         return False
     said = [each["message"] for each in response.json()["properties"]["errors"]]
-    broken = checks.refusable(response)
+    broken = checks.refusable(response) + checks.doubtful(response)
     if "%00" in (response.request.url or ""):
         broken.append(next(iter(RULES)))
     return bool(said) and set(said) <= set(broken)

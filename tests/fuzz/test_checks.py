@@ -1,6 +1,7 @@
 """Each check of ours fails on an answer that breaks its rule, and passes on one that does not."""
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
@@ -16,9 +17,10 @@ from schemathesis.schemas import BaseSchema
 from tests.contract.document import DOCUMENT
 from tests.fuzz import checks
 from tests.fuzz.campaign import rightly_accepted, rightly_refused
-from tests.fuzz.checks import CHANGE, FETCH, IMAGINE, LIST
-from tests.fuzz.words import BLANK
+from tests.fuzz.checks import CHANGE, FETCH, IMAGINE, KEY, LIST, USAGE
+from tests.fuzz.words import BLANK, NO_CURSOR, NO_DAY
 
+READS = (FETCH, KEY, USAGE)
 ID = "1795408020562001"
 TASK: dict[str, Any] = dict.fromkeys(checks.DOCUMENTED_KEYS) | {
     "id": ID,
@@ -50,7 +52,7 @@ class Liar:
     def judged(self, check: Any, status: int, answer: Any, path: str = FETCH, **parts: Any) -> None:
         """Raises what a check says of an answer."""
         self.answers[path.replace("{id}", ID)] = status, answer
-        response, case = self.ask(path, "GET" if path == FETCH else "POST", **parts)
+        response, case = self.ask(path, "GET" if path in READS else "POST", **parts)
         check(context(), response, case)
 
 
@@ -63,7 +65,7 @@ def liar() -> Iterator[Liar]:
     class Handler(BaseHTTPRequestHandler):
         def answer(self) -> None:
             self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            status, body = told.answers[self.path]
+            status, body = told.answers[self.path.partition("?")[0]]
             content = json.dumps(body).encode()
             self.send_response(status)
             named = {"Content-Type": "application/json", "Content-Length": str(len(content))}
@@ -210,6 +212,71 @@ def test_only_a_refusal_for_a_word_that_was_broken_is_right(
     liar.answers[IMAGINE] = 400, error(properties=properties)
     response, _ = liar.ask(IMAGINE, body={"prompt": "Cat", "more": more})
     assert right == rightly_refused(response)
+
+
+@pytest.mark.parametrize(
+    ("message", "query", "right"),
+    [
+        (NO_CURSOR, {"cursor": 1}, True),
+        (NO_CURSOR, {"limit": 1}, False),
+        (NO_DAY, {"to": "2026-02-30"}, True),
+        (NO_DAY, {"to": "2026-02-28"}, False),
+        ("must not be after 2026-02-27", {"from": "2026-02-28", "to": "2026-02-27"}, True),
+        ("must not be after 2026-02-28", {"from": "2026-02-28", "to": "2026-02-28"}, False),
+    ],
+)
+def test_only_a_question_that_does_not_fit_is_rightly_refused(
+    liar: Liar, message: str, query: dict[str, Any], right: bool
+) -> None:
+    properties = {"error": "invalid_request", "errors": [{"pointer": "#x", "message": message}]}
+    liar.answers[USAGE] = 400, error(properties=properties)
+    response, _ = liar.ask(USAGE, "GET", query=query)
+    assert right == rightly_refused(response)
+
+
+@pytest.mark.parametrize("headers", [{}, {"Idempotency-Key": "x"}])
+def test_only_a_key_is_rightly_refused_as_reused(liar: Liar, headers: dict[str, str]) -> None:
+    liar.answers[IMAGINE] = 422, error(**slug("key_reused"))
+    response, _ = liar.ask(IMAGINE, body={"prompt": "Cat"}, headers=headers)
+    assert bool(headers) == rightly_refused(response)
+
+
+KEY_ANSWER = {"budget": "2", "spent": "0.000001", "held": "0.1", "remaining": "1.899999"}
+LINE = {"held": "-0.1", "spent": "0.1", "time": 2}
+PAGE: dict[str, Any] = {"days": None, "models": [{"spent": "0"}], "lines": [LINE]}
+
+
+@pytest.mark.parametrize(
+    ("path", "answer", "said"),
+    [
+        (KEY, KEY_ANSWER | {"spent": "1e-06"}, "'1e-06' is no exact decimal"),
+        (KEY, KEY_ANSWER | {"held": "0.10"}, "'0.10' is no exact decimal"),
+        (KEY, KEY_ANSWER | {"held": "0.1000001"}, "'0.1000001' is no exact decimal"),
+        (KEY, KEY_ANSWER | {"remaining": "1.9"}, "1.9 remains, not 1.899999"),
+        (KEY, KEY_ANSWER | {"held": "3", "remaining": "-1.000001"}, "remains, not 0"),
+        (USAGE, PAGE | {"days": [{"spent": "-"}]}, "'-' is no exact decimal"),
+        (USAGE, PAGE | {"lines": [LINE, LINE | {"time": 3}]}, "not newest first"),
+    ],
+)
+def test_a_statement_that_is_not_exact_is_seen(
+    liar: Liar, path: str, answer: Any, said: str
+) -> None:
+    with pytest.raises(AssertionError, match=re.escape(said)):
+        liar.judged(checks.statements_are_exact, 200, answer, path)
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "answer"),
+    [
+        (KEY, 200, KEY_ANSWER),
+        (KEY, 200, {"budget": None, "spent": "1", "held": "0", "remaining": None}),
+        (KEY, 400, {"spent": "x"}),
+        (USAGE, 200, PAGE),
+        (USAGE, 200, PAGE | {"lines": [LINE, LINE, LINE | {"time": 1}]}),
+    ],
+)
+def test_a_statement_that_is_exact_passes(liar: Liar, path: str, status: int, answer: Any) -> None:
+    liar.judged(checks.statements_are_exact, status, answer, path)
 
 
 @pytest.mark.parametrize(
