@@ -291,7 +291,6 @@ def a_401_carries_no_challenge(document: Document) -> None:
 @breaks("retry-after")
 def a_503_does_not_say_when_to_retry(document: Document) -> None:
     del document["components"]["responses"]["Unavailable"]["headers"]["Retry-After"]
-    del document["components"]["headers"]["RetryAfter"]
 
 
 # Links and callbacks
@@ -440,6 +439,12 @@ def a_pattern_holds_a_letter_outside_ascii(document: Document) -> None:
 @breaks("pattern-end")
 def a_pattern_ends_before_a_last_newline(document: Document) -> None:
     request_field(document, {"type": "string", "pattern": "^[0-9]+$"})
+
+
+@breaks("pattern-end")
+def a_pattern_in_a_query_ends_before_a_last_newline(document: Document) -> None:
+    limit = document["paths"]["/v1/usage"]["get"]["parameters"][-1]
+    limit["schema"] = {"type": "string", "pattern": "^[0-9]+$"}
 
 
 @breaks("object-named")

@@ -5,6 +5,7 @@ import io
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 
 import aiohttp
@@ -14,11 +15,13 @@ from PIL import Image
 from mjgate.sandbox import DIALECTS, DialectName, Settings, running_sandbox
 from mjgate.store.cipher import new_secret_key
 from mjgate_client import AuthenticatedClient
+from mjgate_client.api.statements import fetch_key, fetch_usage
 from mjgate_client.api.tasks import fetch_task, list_tasks, submit_change, submit_imagine
 from mjgate_client.models import (
     Error,
     ErrorSlug,
     ImagineRequest,
+    Key,
     ListRequest,
     PictureAction,
     Reroll,
@@ -27,6 +30,8 @@ from mjgate_client.models import (
     Task,
     TaskAction,
     UpscaleOrVary,
+    Usage,
+    UsageLine,
 )
 from tests.harness import Gateway, new_database, running_gateway
 from tests.process import Server, serving
@@ -218,6 +223,81 @@ def test_the_same_with_the_sync_client(server: Server, postgres: str) -> None:
             assert isinstance(nothing, Error)
             assert ErrorSlug.NOT_FOUND == nothing.properties.error
         assert 0 == server.command("channel", "remove", "x", "--force").returncode
+
+
+def usage(answer: Usage | Error | None) -> Usage:
+    assert isinstance(answer, Usage), answer
+    return answer
+
+
+async def paged(client: AuthenticatedClient, limit: int) -> list[UsageLine]:
+    """Every line of a token, page by page."""
+    page = usage(await fetch_usage.asyncio(client=client, limit=limit))
+    lines = page.lines
+    while page.cursor:
+        page = usage(await fetch_usage.asyncio(client=client, limit=limit, cursor=page.cursor))
+        assert (None, None) == (page.days, page.models)
+        lines += page.lines
+    return lines
+
+
+async def test_a_token_is_told_what_it_may_spend_and_what_it_has_spent(ready: Gateway) -> None:
+    ready.rows("update tokens set budget = 1000000 returning id")
+    async with AuthenticatedClient(base_url=ready.address, token=ready.key) as client:
+        for prompt in ("a red fox", "sandbox:fail"):
+            imagine = ImagineRequest(prompt=prompt)
+            await watched(
+                client, accepted(await submit_imagine.asyncio(client=client, body=imagine))
+            )
+
+        key = await fetch_key.asyncio(client=client)
+        assert isinstance(key, Key)
+        assert ("client", "1", "0.1", "0", "0.9") == (
+            key.label, key.budget, key.spent, key.held, key.remaining,
+        )  # fmt: skip
+
+        whole = usage(await fetch_usage.asyncio(client=client))
+        assert ["release", "hold", "charge", "hold"] == [line.kind for line in whole.lines]
+        assert whole.lines == await paged(client, 1) == await paged(client, 3)
+        assert whole.models
+        assert [("mj_imagine", 2, 1, 1, "0.1")] == [
+            (each.model, each.submitted, each.charged, each.released, each.spent)
+            for each in whole.models
+        ]
+        assert Decimal(key.spent) == sum(Decimal(line.spent) for line in whole.lines)
+        assert Decimal(key.held) == sum(Decimal(line.held) for line in whole.lines)
+    await asyncio.to_thread(check_sync_statements, ready, key, whole)
+
+
+def check_sync_statements(gateway: Gateway, key: Key, whole: Usage) -> None:
+    with AuthenticatedClient(base_url=gateway.address, token=gateway.key) as client:
+        assert key == fetch_key.sync(client=client)
+        last = usage(fetch_usage.sync(client=client, from_=whole.to, to=whole.to, limit=1000))
+        assert (whole.to, whole.to, None) == (last.from_, last.to, last.cursor)
+        refused = fetch_usage.sync(client=client, cursor=2**53 - 1)
+        assert isinstance(refused, Error)
+        assert ["#cursor"] == [each.pointer for each in refused.properties.errors]
+
+
+async def test_a_submit_with_a_key_of_its_own_is_safe_to_send_again(ready: Gateway) -> None:
+    async with AuthenticatedClient(base_url=ready.address, token=ready.key) as client:
+        body = ImagineRequest(prompt="a red fox")
+        first, again = [
+            await submit_imagine.asyncio_detailed(client=client, body=body, idempotency_key="one")
+            for _ in range(2)
+        ]
+        assert accepted(first.parsed) == accepted(again.parsed)
+        assert [None, "true"] == [
+            answer.headers.get("Idempotency-Replayed") for answer in (first, again)
+        ]
+        other = await submit_imagine.asyncio(
+            client=client, body=ImagineRequest(prompt="a dog"), idempotency_key="one"
+        )
+        assert isinstance(other, Error)
+        assert ErrorSlug.KEY_REUSED == other.properties.error
+        holds = usage(await fetch_usage.asyncio(client=client)).models
+        assert holds
+        assert [1] == [each.submitted for each in holds]
 
 
 class Operator:

@@ -84,6 +84,21 @@ async def test_a_task_that_cannot_be_ended_does_not_hold_up_the_sweep(gate: Gate
     assert {1} == {line["task"] for line in logs}
 
 
+async def test_what_was_used_is_added_up(gate: Gate) -> None:
+    owner = await client(gate)
+    query(
+        gate.store,
+        "insert into ledger (token_id, kind, held_delta, spent_delta, created_at) "
+        "values (%s, 'adjust', 0, 5, now() - interval '1 hour')",
+        owner.id,
+    )
+
+    for _ in range(2):
+        await sweep(gate)
+
+    assert [(owner.id, 5)] == query(gate.store, "select token_id, spent from usage_totals")
+
+
 async def test_a_second_sweep_changes_nothing(gate: Gate) -> None:
     owner = await client(gate)
     await gate.store.writer.admit(intent(1, owner.id))
