@@ -127,7 +127,7 @@ def test_data_is_replaced_only_by_force(filled: Commands, other: Commands) -> No
     file = str(filled.folder / "a.dump")
     filled.good("db", "dump", file)
     other.good("token", "create", "bob")
-    assert "the database is not empty (tokens have rows); " in other.fault("db", "restore", file)
+    assert "the database is not empty (there are tokens); " in other.fault("db", "restore", file)
     other.good("db", "restore", file, "--force")
     assert ["alice"] == [each["label"] for each in other.json("token", "list")]
 

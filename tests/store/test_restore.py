@@ -94,7 +94,7 @@ async def test_a_database_with_rows_is_replaced_only_by_force(filled: Store, tar
     ask(target, "insert into tokens (label, key_hash, hint) values ('old', 'x', 'x')")
     before = everything(target)
 
-    with pytest.raises(CommandError, match=r"is not empty \(tokens have rows\); .* --force"):
+    with pytest.raises(CommandError, match=r"is not empty \(there are tokens\); .* --force"):
         restored(target, content)
     assert before == everything(target)
 

@@ -19,7 +19,7 @@ from mjgate.store.dump import (
     read_rows,
 )
 from mjgate.store.locks import nobody_serves
-from mjgate.store.schema import known_migrations, rebuilding
+from mjgate.store.schema import Rebuild, known_migrations, rebuilding
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ def restore_dump(
         connection.execute("set application_name = 'mjgate restore'")
         _refuse_served(connection)
         if not force:
-            _refuse_filled(connection)
+            _refuse_filled(rebuild)
         rebuild.empty(header.migrations)
         _load(connection, header, read_rows(file, name), progress)
         rebuild.finish()
@@ -74,13 +74,21 @@ def _refuse_served(connection: psycopg.Connection) -> None:
         raise CommandError("a server runs on this database; stop it first (nothing was changed)")
 
 
-def _refuse_filled(connection: psycopg.Connection) -> None:
-    found = [table.name for table in our_tables(connection) if _has_rows(connection, table)]
+def _refuse_filled(rebuild: Rebuild) -> None:
+    """Rows that a new database has too are none."""
+    found = _with_rows(rebuild.connection)
+    if found:
+        rebuild.empty(known_migrations())
+        found -= _with_rows(rebuild.connection)
     if found:
         raise CommandError(
-            f"the database is not empty ({', '.join(sorted(found))} have rows); "
+            f"the database is not empty (there are {', '.join(sorted(found))}); "
             "restore into an empty one, or replace all of this one with --force"
         )
+
+
+def _with_rows(connection: psycopg.Connection) -> set[str]:
+    return {table.name for table in our_tables(connection) if _has_rows(connection, table)}
 
 
 def _has_rows(connection: psycopg.Connection, table: Table) -> bool:
