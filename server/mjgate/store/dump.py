@@ -234,7 +234,7 @@ def _read_header(line: bytes, name: str, summing: Any) -> Header:
         if said["what"] != _NAME:
             raise ValueError
     except (ValueError, KeyError, TypeError):
-        raise CommandError(f"{name} is no dump of mjgate") from None
+        raise CommandError(f"{name} is no dump of mjgate; nothing was changed") from None
     if said["format"] != FORMAT:
         raise CommandError(
             f"{name} was written by mjgate {said['program']} in a form that this one does not "
