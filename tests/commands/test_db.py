@@ -155,34 +155,32 @@ def test_channel_keys_that_do_not_open_are_named_with_the_command_that_sets_new_
     other.good("db", "check")
 
 
-def test_an_embedded_database_moves_to_a_postgresql_and_back(tmp_path: Path, database: str) -> None:
-    first = {"MJGATE_DATA_DIR": str(tmp_path / "first")}
-    second = {"DATABASE_URL": database, "MJGATE_SECRET_KEY_FILE": str(tmp_path / "first" / FILE)}
-    third = {"MJGATE_DATA_DIR": str(tmp_path / "third")}
-    dump = str(tmp_path / "a.dump")
+def test_an_embedded_database_moves_to_a_postgresql_and_back(
+    commands: Commands, tmp_path: Path
+) -> None:
+    def use(**settings: str) -> None:
+        commands.settings = {"DATABASE_URL": None, "MJGATE_SECRET_KEY": None, **settings}
 
-    def run(settings: dict[str, str], *words: str) -> str:
-        done = mjgate(*words, settings=settings)
-        assert 0 == done.returncode, done.stderr
-        return done.stdout
+    first, third, file = tmp_path / "first", tmp_path / "third", str(tmp_path / "a.dump")
+    use(MJGATE_DATA_DIR=str(first))
+    commands.good("token", "create", "alice")
+    commands("channel", "add", "home", "--url", DEAD, "--key", "k")
+    commands.good("db", "dump", file)
 
-    run(first, "token", "create", "alice")
-    mjgate("channel", "add", "home", "--url", DEAD, "--key", "k", settings=first)
-    run(first, "db", "dump", dump)
-    run(second, "db", "restore", dump)
-    run(second, "token", "create", "bob")
-    run(second, "db", "dump", dump)
-    moved = mjgate("db", "restore", dump, settings=third)
-    assert f"mjgate: {tmp_path}/third/{FILE} does not open the keys of 'home'; " in moved.stderr
-    (tmp_path / "third" / FILE).write_bytes((tmp_path / "first" / FILE).read_bytes())
+    use(DATABASE_URL=commands.uri, MJGATE_SECRET_KEY_FILE=str(first / FILE))
+    commands.good("db", "restore", file)
+    commands.good("token", "create", "bob")
+    commands.good("db", "dump", file)
 
-    labels = [each["label"] for each in orjson.loads(run(third, "token", "list", "--json"))]
-    assert ["alice", "bob"] == sorted(labels)
-    assert orjson.loads(run(third, "channel", "list", "--json"))[0]["has_key"]
-    report = orjson.loads(run(third, "db", "check", "--json"))
+    use(MJGATE_DATA_DIR=str(third))
+    moved = commands("db", "restore", file)
+    assert f"mjgate: {third}/{FILE} does not open the keys of 'home'; " in moved.stderr
+    (third / FILE).write_bytes((first / FILE).read_bytes())
+    report = commands.json("db", "check")
     assert report["free"] > 0
-    with embedded(tmp_path / "third") as uri:
-        assert everything(database) == everything(uri)
+    assert (2, 1) == rows(report)[:2]
+    with embedded(third) as uri:
+        assert everything(commands.uri) == everything(uri)
 
 
 async def test_a_running_server_can_be_dumped_and_not_restored(tmp_path: Path) -> None:
