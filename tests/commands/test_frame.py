@@ -31,6 +31,7 @@ def test_the_commands_are_these() -> None:
         ("sandbox",),
         ("token", "create"),
         ("token", "list"),
+        ("token", "set"),
         ("token", "revoke"),
         ("channel", "add"),
         ("channel", "list"),
@@ -58,7 +59,16 @@ def test_the_help_of_a_command_is_a_sentence_and_says_every_option(
     text = said.split("\n\n")[1].strip()
     assert re.match(r"[A-Z].*\.", text, re.DOTALL), said
     options = re.findall(r"^  --[a-z-]+ ?.*$", said, re.MULTILINE)
-    choices = ("--help", "--dialect", "--state", "--host", "--port", "--workers", "--speed")
+    choices = (
+        "--help",
+        "--dialect",
+        "--state",
+        "--host",
+        "--port",
+        "--workers",
+        "--speed",
+        "--period",
+    )
     for option in options:
         described = len(re.split(r"  +", option.strip())) > 1
         assert described or option.strip().startswith(choices), option
