@@ -6,6 +6,7 @@ from mjgate import __version__
 from mjgate.commands.channel import channel
 from mjgate.commands.db import db
 from mjgate.commands.frame import Frame
+from mjgate.commands.ledger import ledger
 from mjgate.commands.price import price
 from mjgate.commands.secrets import secrets
 from mjgate.commands.serve import sandbox, serve, worker_process
@@ -22,7 +23,7 @@ def main() -> None:
     """
 
 
-for command in (serve, worker_process, sandbox, token, channel, price, db, secrets):
+for command in (serve, worker_process, sandbox, token, channel, price, ledger, db, secrets):
     main.add_command(command)
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mjgate.domain.money import MOST, dollars, micros
+from mjgate.domain.money import MOST, dollars, micros, signed_micros
 
 
 @pytest.mark.parametrize(
@@ -58,3 +58,14 @@ def test_amounts_are_shown_as_short_as_exact(amount: int, text: str) -> None:
 @given(st.integers(0, MOST))
 def test_what_is_shown_reads_back_the_same(amount: int) -> None:
     assert amount == micros(dollars(amount))
+
+
+@pytest.mark.parametrize(("text", "amount"), [("0.5", 500_000), ("-0.5", -500_000), ("-0", 0)])
+def test_a_correction_may_be_below_zero(text: str, amount: int) -> None:
+    assert amount == signed_micros(text)
+
+
+@pytest.mark.parametrize("text", ["--1", "-", "-NaN", "-1e10", "- -1"])
+def test_a_correction_that_is_none_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r".+"):
+        signed_micros(text)

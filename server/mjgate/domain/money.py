@@ -30,6 +30,11 @@ def micros(dollars: Decimal | int | str) -> int:
     return whole
 
 
+def signed_micros(dollars: str) -> int:
+    """Dollars that may be below zero, as micro-dollars; raises like `micros`."""
+    return -micros(dollars[1:]) if dollars.startswith("-") else micros(dollars)
+
+
 def dollars(amount: int) -> str:
     """Micro-dollars as dollars, as short as exact: 100000 is `0.1`."""
     text = f"{Decimal(amount) / MICROS:f}"
