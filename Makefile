@@ -43,8 +43,10 @@ generate: install ## Write generated/mjgate_client from the contract
 fuzz: install ## Fuzz a running gateway against its contract: 10,000 cases, a fixed and a random seed
 	$(BIN)/python tests/fuzz/run.py
 
-soak: install ## Run the long tests: batches of two processes that meet, 10,000 rounds
+soak: install ## Run the long tests: batches that meet, kills at random moments, any order of everything
 	$(BIN)/python tests/soak/admission.py --rounds 10000
+	$(BIN)/python tests/soak/crash.py --kills 30 --dialect novicezk
+	$(BIN)/python tests/soak/crash.py --kills 30 --dialect new-api
 
 bench: install bench-tools ## Measure against a bare forwarder and stock Connexion
 	$(BIN)/python tests/bench/run.py

@@ -45,6 +45,9 @@ def test_the_commands_are_these() -> None:
         ("db", "dump"),
         ("db", "restore"),
         ("db", "check"),
+        ("ledger", "audit"),
+        ("ledger", "list"),
+        ("ledger", "adjust"),
         ("secrets", "new"),
         ("secrets", "rotate"),
         ("secrets", "check"),
@@ -74,7 +77,9 @@ def test_the_help_of_a_command_is_a_sentence_and_says_every_option(
         assert described or option.strip().startswith(choices), option
 
 
-@pytest.mark.parametrize("words", [(), ("token",), ("channel",), ("price",), ("db",), ("secrets",)])
+@pytest.mark.parametrize(
+    "words", [(), ("token",), ("channel",), ("price",), ("db",), ("ledger",), ("secrets",)]
+)
 def test_the_help_of_a_group_has_every_command_in_a_whole_sentence(
     commands: Commands, words: tuple[str, ...]
 ) -> None:

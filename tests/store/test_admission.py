@@ -394,3 +394,33 @@ def yesterday(store: Store) -> None:
     """As if all that was done so far had been done the day before."""
     for table, column in (("tokens", "period_start"), ("tasks", "period"), ("ledger", "period")):
         query(store, f"update {table} set {column} = {column} - 1")
+
+
+@pytest.mark.parametrize("keyed", [False, True])
+async def test_no_counter_is_lost_where_tasks_end_while_others_are_admitted(
+    store: Store, keyed: bool
+) -> None:
+    """An admission that decides by counters from before a charge would write them back."""
+    client = await limited(store, budget=10_000 * PRICE)
+    numbers = iter(range(10_000))
+
+    async def submit() -> list[int]:
+        some = [next(numbers) for _ in range(10)]
+        await admit(
+            store,
+            *(intent(n, client, claim=claimed(str(n)) if keyed else None) for n in some),
+        )
+        await asyncio.gather(*(store.writer.settle(settled(n, upstream_id=f"up{n}")) for n in some))
+        return some
+
+    async def end(some: list[int]) -> None:
+        tasks = await fetch_tasks(store.pool, client, some)
+        await advance_tasks(store.pool, [replace(each, status=SUCCESS) for each in tasks])
+
+    drawn = [await submit(), await submit()]
+    for _ in range(30):
+        ending = [asyncio.create_task(end(some)) for some in drawn]
+        drawn = list(await asyncio.gather(submit(), submit()))
+        await asyncio.gather(*ending)
+
+    assert (20 * PRICE, 600 * PRICE) == money(store, client)
