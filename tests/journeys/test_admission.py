@@ -93,7 +93,7 @@ async def test_money_for_twenty_pictures_buys_twenty_from_two_processes(
 
         assert {200: PICTURES, 402: 2 * CONNECTIONS - PICTURES} == Counter(s for s, _ in answers)
         assert PICTURES == await heard(wide, f"both {SLOW}")
-        await until(lambda: balance(gated, "twenty") == (0, PICTURES * PRICE, 0), 60)
+        await until(lambda: balance(gated, "twenty") == (0, PICTURES * PRICE, 0), 120)
 
 
 async def keyed(gateway: Gateway, key: str, prompt: str) -> tuple[int, Any, str | None]:
