@@ -80,6 +80,22 @@ async def test_what_an_outcome_frees_counts_for_the_intents_beside_it(store: Sto
     assert (PRICE, 0) == money(store, client)
 
 
+@pytest.mark.parametrize("first", [Phase.RUNNING, Phase.REJECTED])
+async def test_of_two_outcomes_of_a_task_at_once_the_first_holds(
+    store: Store, first: Phase
+) -> None:
+    client = await token(store)
+    await store.writer.admit(intent(1, client))
+    outcomes = [settled(1, upstream_id="a"), settled(1, Phase.REJECTED)]
+
+    await asyncio.gather(
+        *(store.writer.settle(each) for each in sorted(outcomes, key=lambda o: o.phase != first))
+    )
+
+    assert [(first,)] == query(store, "select phase from tasks")
+    assert (PRICE if first is Phase.RUNNING else 0, 0) == money(store, client)
+
+
 async def test_unknown_and_revoked_tokens_are_refused(store: Store) -> None:
     client = await token(store)
     [(label,)] = query(store, "select label from tokens")

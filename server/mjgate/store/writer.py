@@ -159,7 +159,7 @@ class Writer:
 
     async def _commit(self, batch: Sequence[_Row]) -> list[Decision | None]:
         """One transaction: outcomes first, so that the budget they free counts."""
-        settlements = [row.work for row in batch if isinstance(row.work, Settlement)]
+        settlements = _first([row.work for row in batch if isinstance(row.work, Settlement)])
         intents = [row.work for row in batch if isinstance(row.work, Intent)]
         BATCH_ROWS.observe(len(batch))
         [(refused,)] = await self._live.run(commit_parameters(settlements, intents))
@@ -219,6 +219,14 @@ class Writer:
 
     async def _open(self, connection: AsyncConnection) -> Statement:
         return await Statement.prepare(connection, COMMIT)
+
+
+def _first(settlements: Sequence[Settlement]) -> list[Settlement]:
+    """The first outcome of each task: one statement must not book two of one."""
+    firsts: dict[int, Settlement] = {}
+    for each in settlements:
+        firsts.setdefault(each.id, each)
+    return list(firsts.values())
 
 
 def _fail(row: _Row, error: Exception) -> None:
