@@ -26,7 +26,7 @@ from mjgate.services.sweep import sweep
 from mjgate.store.audit import audit
 from mjgate.store.ledger import adjust
 from mjgate.store.prices import current_prices, set_prices
-from mjgate.store.tasks import advance_tasks, fetch_tasks
+from mjgate.store.tasks import advance_tasks, bind_found, fetch_tasks
 from mjgate.store.tokens import add_token, revoke_token, set_token
 from tests.harness import until
 from tests.properties.model import Books, Task, Token
@@ -97,6 +97,7 @@ OUTCOMES: Final = {
 _SETTLED_AT_ONCE = sorted(name for name, row in OUTCOMES.items() if row.hold is not Hold.KEEP)
 
 _names = st.sampled_from(["accepted"] * 20 + sorted(OUTCOMES))
+_outright = st.sampled_from(sorted(name for name, row in OUTCOMES.items() if not row.exists))
 _amounts = st.integers(0, 8).map(lambda n: n * 50_000 - (n > 4))
 _budgets = st.none() | st.integers(0, 30).map(lambda n: n * 50_000 - n % 2)
 _limits = st.fixed_dictionaries(
@@ -207,7 +208,7 @@ class Lives(RuleBasedStateMachine):
             return
         sent, row, intents = _newest(self._intents, place), OUTCOMES[name], self._wished(wishes)
         said, decided = self._run(self._submit_beside(sent, row, intents))
-        self._books.settle(sent, row.hold, None)
+        self._books.settle(sent, row.hold, 1, "0")
         self._books.conclude(sent, said if row.final else None)
         self._admitted(intents, decided)
 
@@ -247,9 +248,30 @@ class Lives(RuleBasedStateMachine):
         for name in names:
             row = OUTCOMES[name]
             said = self._run(self._settle(sent, channel, row.outcome(uid)))
-            upstream = (channel, uid) if row.hold is Hold.KEEP else None
-            self._books.settle(sent, row.hold, upstream, exists=row.exists)
+            self._books.settle(sent, row.hold, channel, uid, exists=row.exists)
             self._books.conclude(sent, said if row.final else None)
+
+    @rule(place=_places, names=st.tuples(_outright, _outright))
+    def settle_twice_at_once(self, place: int, names: tuple[str, str]) -> None:
+        """The first of two outcomes in one batch holds."""
+        sending = self._tasks("sending")
+        if not sending:
+            return
+        sent = self._intents[sending[-1 - place % len(sending)].id]
+        rows = [OUTCOMES[name] for name in names]
+        uid = f"own{sent.id}"
+        said, _ = self._run(self._settle_at_once(sent, [row.outcome(uid) for row in rows]))
+        self._books.settle(sent, rows[0].hold, 1, uid)
+        self._books.conclude(sent, said if rows[0].final else None)
+
+    @rule(place=_places, uid=st.integers(1, 9).map(str))
+    def find(self, place: int, uid: str) -> None:
+        """An upstream lists a task whose outcome is unknown, or seems to."""
+        tasks = self._tasks("unknown", "running")
+        if tasks:
+            number = tasks[-1 - place % len(tasks)].id
+            found = self._run(bind_found(self._pool, number, uid))
+            self._expect(self._books.find(number, uid), found)
 
     @rule(sights=st.dictionaries(_places, st.sampled_from(_SIGHTS), min_size=1, max_size=8))
     def refresh(self, sights: dict[int, str]) -> None:
@@ -333,6 +355,9 @@ class Lives(RuleBasedStateMachine):
             return 200, await settle(self._gate, sent, to, outcome)
         except ApiError as error:
             return error.status, error.body()
+
+    async def _settle_at_once(self, sent: Intent, outcomes: list[Outcome]) -> list[tuple[int, Any]]:
+        return await asyncio.gather(*(self._settle(sent, 1, each) for each in outcomes))
 
     async def _refresh(self, seen: dict[int, str]) -> set[int]:
         """Those that were written when all were written for the second time."""

@@ -35,6 +35,7 @@ class Task:
     token: int
     price: int
     period: date
+    channel: int = 1
     phase: str = "sending"
     end: str | None = None
     ended_by: str | None = None
@@ -90,11 +91,10 @@ class Books:
 
     def admit(self, intent: Intent) -> Decision:
         token = self.tokens[intent.token]
-        if not token.ended:
-            token.start = self._current(token)
         refusal = self._refusal(token, intent)
         if refusal is not None:
             return refusal
+        token.start = self._current(token)
         token.due_s = self._due_s(token)
         task = Task(intent.id, token.id, intent.price, token.start)
         self.tasks[task.id] = task
@@ -104,16 +104,18 @@ class Books:
         return Decision(Verdict.HELD)
 
     def settle(
-        self, intent: Intent, hold: Hold, upstream: tuple[int, str] | None, *, exists: bool = False
+        self, intent: Intent, hold: Hold, channel: int, uid: str, *, exists: bool = False
     ) -> None:
         """What a send came to; a task that is not waiting for it stays as it is."""
         task = self.tasks[intent.id]
+        upstream = (channel, uid)
         if exists and any(t.token == task.token for t in self._bound(upstream)):
             hold = Hold.RELEASE
         if task.phase not in ("sending", "unknown"):
             return
-        if hold is Hold.KEEP and not exists and any(not t.shares for t in self._bound(upstream)):
+        if hold is Hold.KEEP and not exists and self._taken_by_another(upstream):
             hold = Hold.UNKNOWN
+        task.channel = channel
         if hold is Hold.RELEASE:
             task.phase = "rejected"
             self._book(task, "release", -task.price, 0)
@@ -121,6 +123,14 @@ class Books:
             task.phase = "unknown"
         else:
             task.phase, task.upstream, task.shares = "running", upstream, exists
+
+    def find(self, number: int, uid: str) -> bool:
+        """An unknown task is found again."""
+        task = self.tasks[number]
+        if task.phase != "unknown" or self._taken_by_another((task.channel, uid)):
+            return False
+        task.phase, task.upstream = "running", (task.channel, uid)
+        return True
 
     def conclude(self, intent: Intent, said: tuple[int, Any] | None) -> None:
         """Keeps a first answer with its key; without one the key of a rejected task is free."""
@@ -178,7 +188,7 @@ class Books:
         taken = self._taken(token, intent.claim) if intent.claim else None
         if taken is not None:
             return taken
-        held, spent = self.balance(token)
+        held, spent = self.balance(replace(token, start=self._current(token)))
         names = token.models
         if names is not None and not any(fnmatchcase(intent.model, name) for name in names):
             return Decision(Verdict.MODEL)
@@ -218,8 +228,11 @@ class Books:
             case _:
                 return ALWAYS
 
-    def _bound(self, upstream: tuple[int, str] | None) -> list[Task]:
-        return [task for task in self.tasks.values() if task.upstream == upstream is not None]
+    def _bound(self, upstream: tuple[int, str]) -> list[Task]:
+        return [task for task in self.tasks.values() if task.upstream == upstream]
+
+    def _taken_by_another(self, upstream: tuple[int, str]) -> bool:
+        return any(not task.shares for task in self._bound(upstream))
 
     def _book(self, task: Task, kind: str, held: int, spent: int) -> None:
         self.entries.append(Entry(task.token, task.id, kind, held, spent, task.period))

@@ -281,6 +281,18 @@ BREAKS: list[tuple[str, str, str]] = [
         "the key is of no task of its token|bob|5|None|a task of this token|one of another",
     ),
     (
+        "usage",
+        "insert into usage_folded values (now() + interval '1 day')",
+        "*|alice|None|None|0 submitted, 0 charged, 0 released, 0.05 spent|"
+        "0 submitted, 0 charged, 0 released, 0 spent",
+    ),
+    (
+        "usage",
+        "insert into usage_totals values ({alice}, '2026-01-01', 'mj_imagine', 2, 1, 0, 100000)",
+        "the total of 2026-01-01, mj_imagine|alice|None|None|"
+        "0 submitted, 0 charged, 0 released, 0 spent|2 submitted, 1 charged, 0 released, 0.1 spent",
+    ),
+    (
         "token",
         "delete from tokens where id = {alice}",
         "there is no such token|None|None|None|a token|entries without one",

@@ -34,7 +34,7 @@ select k.label as token, f.wrong, f.token_id, f.task, f.entry, f.expected, f.fou
   count(*) over () as total
 from ({}) f(wrong, token_id, task, entry, expected, found) left join tokens k on k.id = f.token_id
 where %(tokens)s::integer[] is null or f.token_id = any(%(tokens)s)
-order by f.token_id, f.task, f.entry, f.found limit %(most)s
+order by f.token_id, f.task, f.entry, f.expected, f.found limit %(most)s
 """
 _LOWERED = """
 select k.label as token, k.budget, max(r.used)::bigint as used from (

@@ -21,6 +21,12 @@ def _balance(held: str, spent: str) -> str:
     return f"{_dollars(held)} || ' held, ' || {_dollars(spent)} || ' spent'"
 
 
+def _used(total: str) -> str:
+    counts = (f"coalesce({total}.{n}, 0) || ' {n}, '" for n in ("submitted", "charged", "released"))
+    spent = _dollars(f"coalesce({total}.spent, 0)")
+    return f"{' || '.join(counts)} || {spent} || ' spent'"
+
+
 @dataclass(frozen=True, slots=True)
 class Rule:
     """What must hold, and the statement that finds what breaks it.
@@ -177,6 +183,23 @@ RULES: Final = (
           'a task of this token', case when t.id is null then 'none' else 'one of another' end
         from idempotency i left join tasks t on t.id = i.task_id
         where t.token_id is distinct from i.token_id""",
+    ),
+    Rule(
+        "usage",
+        "what is shown as used in a day is the sum of its entries, once they are added up",
+        f"""
+        select 'the total of ' || day || case model when '' then '' else ', ' || model end,
+          token_id, null::bigint, null::bigint, {_used("s")}, {_used("u")}
+        from (
+          select l.token_id, (l.created_at at time zone 'UTC')::date as day,
+            coalesce(t.model, '') as model, count(*) filter (where l.kind = 'hold') as submitted,
+            count(*) filter (where l.kind = 'charge') as charged,
+            count(*) filter (where l.kind = 'release') as released, sum(l.spent_delta) as spent
+          from ledger l left join tasks t on t.id = l.task_id
+          where l.created_at < (select max(moment) from usage_folded) group by 1, 2, 3
+        ) s full join usage_totals u using (token_id, day, model)
+        where (s.submitted, s.charged, s.released, s.spent)
+          is distinct from (u.submitted, u.charged, u.released, u.spent)""",
     ),
     Rule(
         "token",
