@@ -39,7 +39,7 @@ _WRITER = "mjgate writer"
 # Rates of the lives have room again after half a minute, periods at midnight: a life that lasts
 # longer, or into the next day, says nothing.
 _LONGEST_S = 25
-_ALL = "tokens, channels, tasks, ledger, idempotency, prices"
+_ALL = "tokens, tasks, ledger, idempotency, prices, usage_totals, usage_folded"
 
 
 _SIGHTS = (SUCCESS, SUCCESS, FAILURE, CANCEL, IN_PROGRESS)

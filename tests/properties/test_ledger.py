@@ -29,7 +29,7 @@ def test_the_ledger_is_exact_through_any_life(database: str) -> None:
         Lived,
         settings=settings(
             max_examples=EXAMPLES,
-            stateful_step_count=30,
+            stateful_step_count=50,
             database=None,
             deadline=None,
             print_blob=True,
