@@ -2,6 +2,7 @@
 
 import asyncio
 import heapq
+import itertools
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -21,7 +22,8 @@ MOST_IDS = 100
 _CALLS_AT_ONCE = 8
 MOST_LOOKED = MOST_IDS * _CALLS_AT_ONCE
 _MOST_MET = 20_000
-_OVERLAP_S = 1.0
+_OVERLAPS_S = (1.0, 1.0, 1.0, 1.0, 15.0)
+"""How far back each look for new tasks goes: a commit may be that late, and rarely is."""
 _MEET_EVERY_MS = 900
 _QUICKEST_S, _SLOWEST_S, _SLOWING = 0.9, 10.0, 0.02
 _UNFINISHED = "上游任务超时"
@@ -40,6 +42,7 @@ class Follower:
         self._known: dict[int, Followed] = {}
         self._due: list[tuple[float, int]] = []
         self._since_s = 0.0
+        self._overlaps_s = itertools.cycle(_OVERLAPS_S)
         self._meet_ms = 0
         self._find_ms: float = 0
         self._seeking = False
@@ -75,7 +78,7 @@ class Follower:
 
     async def _meet(self, now_ms: int) -> None:
         """Takes in tasks accepted since the last look, and a little before: commits overlap."""
-        pool, since_s = self._gate.store.pool, max(0.0, self._since_s - _OVERLAP_S)
+        pool, since_s = self._gate.store.pool, max(0.0, self._since_s - next(self._overlaps_s))
         accepted = await accepted_since(pool, self._channel, since_s, _MOST_MET)
         new = [task for task, _ in accepted if task not in self._known]
         if new:
