@@ -47,6 +47,7 @@ soak: install ## Run the long tests: batches that meet, kills at random moments,
 	$(BIN)/python tests/soak/admission.py --rounds 10000
 	$(BIN)/python tests/soak/crash.py --kills 30 --dialect novicezk
 	$(BIN)/python tests/soak/crash.py --kills 30 --dialect new-api
+	LIVES=2000 $(BIN)/python -m pytest -q tests/properties
 
 bench: install bench-tools ## Measure against a bare forwarder and stock Connexion
 	$(BIN)/python tests/bench/run.py

@@ -76,7 +76,8 @@ async def test_an_answer_that_cannot_be_kept_harms_no_other(
 
     assert [status] == [each for n, (each, _) in enumerate(answers) if n == 40]
     assert TOGETHER - 1 == sum(each == 200 for n, (each, _) in enumerate(answers) if n != 40)
-    assert [(phase,)] == gateway.rows("select phase from tasks where prompt = %s", prompts[40])
+    [(found,)] = gateway.rows("select phase from tasks where prompt = %s", prompts[40])
+    assert found in (phase, "running"), "a send without an outcome may be found again by now"
     assert (TOGETHER * PRICE, 0) == money(gateway)
 
 
