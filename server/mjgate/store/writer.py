@@ -117,6 +117,7 @@ class Writer:
                 self._wake.clear()
                 await self._wake.wait()
                 continue
+            await asyncio.sleep(0)  # what else this turn of the loop brings comes along
             batch = [self._rows.popleft() for _ in range(min(len(self._rows), _MOST_ROWS))]
             self._batch = batch
             await self._write(batch)

@@ -106,7 +106,10 @@ class Novicezk:
 
 def _text(item: dict[str, Any], key: str) -> str | None:
     value = item.get(key)
-    return clean(value) or None if value else None
+    if not value:
+        return None
+    plain = type(value) is str and value.isascii() and "\0" not in value
+    return value if plain else clean(value) or None
 
 
 def _moment(item: dict[str, Any], key: str) -> int | None:

@@ -19,6 +19,7 @@ _CONNECT_SHARE = 0.8
 _MOST_BYTES = 32 * 1024 * 1024
 _MOST_RETRY_S = 3600
 _MOST_DIGITS = 18
+_TOO_MANY = 429
 _OWN_HEADERS = {
     "Accept": "application/json",
     "Accept-Encoding": "identity",
@@ -83,7 +84,8 @@ class Transport:
                 method, url, data=body, headers=_headers(channel, body), allow_redirects=False
             ) as response:
                 content = await _read(response)
-                return Reply(response.status, _parse(content), _retry_after(response))
+                wait_s = _retry_after(response) if response.status == _TOO_MANY else None
+                return Reply(response.status, _parse(content), wait_s)
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             raise NotSent(f"{channel.name}: {type(error).__name__}") from error
         except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError) as error:
