@@ -1,7 +1,6 @@
 """What a send came to: booked, kept with its key, and said to its client."""
 
 import asyncio
-from dataclasses import replace
 from typing import Any
 
 from mjgate.domain.channel import Channel
@@ -60,8 +59,12 @@ async def _settle_accepted(
     gate: Gate, intent: Intent, channel: Channel, outcome: Outcome
 ) -> dict[str, Any]:
     said = _said(outcome, intent.id)
-    accepted = replace(
-        _settlement(gate, intent, channel, Phase.RUNNING, said),
+    accepted = _settlement(
+        gate,
+        intent,
+        channel,
+        Phase.RUNNING,
+        said,
         upstream_id=outcome.upstream_id,
         status=MODAL if outcome.modal else NOT_START,
         shares_upstream=outcome.exists,
@@ -86,10 +89,16 @@ async def _settle_unknown(
 
 
 def _settlement(
-    gate: Gate, intent: Intent, channel: Channel, phase: Phase, said: Said, final: bool = True
+    gate: Gate,
+    intent: Intent,
+    channel: Channel,
+    phase: Phase,
+    said: Said,
+    final: bool = True,
+    **bound: Any,
 ) -> Settlement:
     claim = _conclusion(intent.claim, said, final) if intent.claim else None
-    return Settlement(intent.id, channel.id, phase, gate.config.task_deadline, claim=claim)
+    return Settlement(intent.id, channel.id, phase, gate.config.task_deadline, claim=claim, **bound)
 
 
 def _conclusion(claim: Claim, said: Said, final: bool) -> Conclusion:
