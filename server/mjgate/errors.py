@@ -7,6 +7,7 @@ MjgateError
 │   ├── RowRefused           it refuses this one row (a value it cannot hold)
 │   ├── StoreFull            more is waiting to be written than may wait
 │   └── StoreDown            it cannot be reached
+│       └── StoreLocked      no key of ours opens its secrets
 ├── SendError                a request to an upstream has no answer
 │   ├── NotSent              not a byte went out: it may be sent elsewhere
 │   └── Broken               a byte went out: what it did is unknown
@@ -62,6 +63,10 @@ class StoreFull(StoreError):
 
 class StoreDown(StoreError):
     """Raised when the database cannot be reached."""
+
+
+class StoreLocked(StoreDown):
+    """Raised when the secrets of the database were written with a key that is not ours."""
 
 
 class SendError(MjgateError):

@@ -258,6 +258,17 @@ def test_a_channel_with_running_tasks_is_removed_by_force_only(
     assert [] == commands.json("channel", "list")
 
 
+def test_a_dialect_that_was_named_is_in_force_whatever_the_upstream_answers_like(
+    commands: Commands, upstream: Upstream
+) -> None:
+    address = upstream(dialect="buttons")
+    done = commands("channel", "add", "home", "--url", address, "--dialect", "novicezk")
+
+    assert done.stdout.startswith("Added 'home'. It speaks novicezk and answers in ")
+    warning = "mjgate: 'home' answers like buttons; novicezk was asked for and is in force.\n"
+    assert (0, warning) == (done.exit_code, done.stderr)
+
+
 def test_a_test_says_that_all_is_well(commands: Commands, upstream: Upstream) -> None:
     commands.good("channel", "add", "home", "--url", upstream(dialect="new-api"))
     assert re.fullmatch(
@@ -339,4 +350,4 @@ def test_a_named_dialect_is_used_though_the_upstream_does_not_show_it(
 ) -> None:
     with answering(200, b"[]", get=500) as server:
         said = commands.good("channel", "add", "x", "--url", server.url, "--dialect", "buttons")
-    assert said.startswith("Added 'x'. It speaks an unnamed dialect and answers in ")
+    assert said.startswith("Added 'x'. It speaks buttons and answers in ")

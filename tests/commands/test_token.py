@@ -201,6 +201,13 @@ def test_an_expired_token_is_listed_as_such(commands: Commands) -> None:
         ("--models", " ", "' ' names nothing in a place"),
         ("--models", "a\tb", "'a\\tb' is not the name of a model"),
         ("--expires", "soon", "'soon' is not a day such as 2027-01-01"),
+        (
+            "--expires",
+            "9999-12-31T23:59:59-12:00",
+            "'9999-12-31T23:59:59-12:00' is not a day such as 2027-01-01",
+        ),
+        ("--expires", "1999-12-31", "'1999-12-31' is not in the years 2000 to 9998"),
+        ("--models", "none,mj_imagine", "'none,mj_imagine': none stands alone"),
         ("--expires", "2027-13-01", "'2027-13-01' is not a day such as 2027-01-01"),
         ("--allow-ip", "home", f"'home' {NO_NETWORK}"),
         ("--allow-ip", "10.0.0.1/8", f"'10.0.0.1/8' {NO_NETWORK}"),

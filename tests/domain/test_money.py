@@ -30,6 +30,8 @@ def test_dollars_are_exact_micro_dollars(given_dollars: Decimal | int | str, amo
     [
         ("ten", "'ten' is not a number"),
         ("", "'' is not a number"),
+        ("1_000", "'1_000' is not a number"),
+        ("١٢", "'١٢' is not a number"),
         ("NaN", "NaN is not a number"),
         ("Infinity", "Infinity is not a number"),
         ("-0.01", "-0.01 is negative"),

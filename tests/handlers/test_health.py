@@ -1,5 +1,6 @@
 """Pages for machines: alive, ready, and counted."""
 
+import asyncio
 from types import SimpleNamespace
 from typing import Any
 
@@ -47,6 +48,20 @@ async def test_without_its_database_it_is_alive_and_not_ready(gateway: Gateway) 
             assert (503, "unavailable") == (status, answer["properties"]["error"])
         finally:
             connection.execute(forbid.format(sql.Identifier(name), sql.SQL("true")))
+
+
+async def test_where_its_keys_open_no_secret_it_is_not_ready_and_takes_no_submit(
+    gateway: Gateway,
+) -> None:
+    await gateway.channel("sandbox", "http://127.0.0.1:1")
+    gateway.rows("update channels set key_cipher = 'written with another key' returning id")
+
+    expected = (503, {"status": "the secrets of the database do not open"})
+    async with asyncio.timeout(20):
+        while expected != await gateway.ask("GET", "/readyz"):
+            await asyncio.sleep(0.02)
+    status, answer = await gateway.imagine()
+    assert (503, "unavailable") == (status, answer["properties"]["error"])
 
 
 def _name(uri: str) -> str:

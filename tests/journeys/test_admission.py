@@ -133,6 +133,13 @@ async def test_another_body_with_a_key_is_refused(gated: Gateway) -> None:
     assert (422, "key_reused", None) == (status, body["properties"]["error"], again)
     assert (PRICE, 0, 1) == balance(gated, "client")
 
+    body = {"action": "REROLL", "taskId": "1111111111111111"}
+    headers = {"mj-api-secret": gated.key, "Idempotency-Key": "k"}
+    async with gated.session.post(
+        f"{gated.address}/mj/submit/change", json=body, headers=headers
+    ) as response:
+        assert 422 == response.status, "before a task of nobody is looked for"
+
 
 async def test_a_refusal_at_the_door_leaves_no_key(gated: Gateway) -> None:
     gated.key = await gated.token("poor", 0)

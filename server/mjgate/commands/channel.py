@@ -41,12 +41,16 @@ _MOST_NAME = 100
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What a test of a channel found; `problem` is None where all is well."""
+    """What a test of a channel found; `problem` is None where all is well.
+
+    `told` is the dialect that the operator named, which is in force whatever was found.
+    """
 
     name: str
     dialect: Dialect | None
     ms: int
     problem: str | None
+    told: Dialect | None = None
 
     def shown(self) -> dict[str, Any]:
         return {
@@ -221,7 +225,8 @@ async def _test(pool: AsyncConnectionPool, channel: Channel) -> Finding:
     if spoken:
         await note_spoken(pool, channel.id, spoken)
     await note_fault(pool, channel.id, problem)
-    return Finding(channel.name, spoken, ms, problem)
+    told = None if channel.dialect is Dialect.AUTO else channel.dialect
+    return Finding(channel.name, spoken, ms, problem, told)
 
 
 async def _ask(transport: Transport, channel: Channel) -> tuple[Dialect | None, str | None]:
@@ -253,8 +258,14 @@ def _report(finding: Finding, as_json: bool, done: str = "") -> None:
         click.echo(done, nl=bool(done))
         click.echo(f"mjgate: {finding.name!r}: {finding.problem}.", err=True)
     else:
-        spoken = finding.dialect or "an unnamed dialect"
+        spoken = finding.told or finding.dialect or "an unnamed dialect"
         click.echo(f"{done} It speaks {spoken} and answers in {finding.ms} ms.".strip())
+        if finding.dialect and finding.told and finding.dialect is not finding.told:
+            click.echo(
+                f"mjgate: {finding.name!r} answers like {finding.dialect}; {finding.told} was "
+                "asked for and is in force.",
+                err=True,
+            )
 
 
 def _done(as_json: bool, name: str, what: str, text: str) -> None:

@@ -119,6 +119,8 @@ def _read(file: TextIO) -> dict[str, int]:
         raise CommandError(f"{file.name} is not JSON: {error}") from None
     except RecursionError:
         raise CommandError(f"{file.name} is not JSON: it is nested too deep") from None
+    except ArithmeticError:
+        raise CommandError(f"{file.name} holds a number beyond all bounds") from None
     with asked_wrong():
         return parse_prices(table)
 

@@ -151,6 +151,8 @@ def _each(read: Callable[[str], Any], lists: Words) -> list[Any]:
     words = [word.strip() for text in lists for word in text.split(",")]
     if not all(words):
         raise ValueError(f"{','.join(lists)!r} names nothing in a place")
+    if _NONE in words:
+        raise ValueError(f"{','.join(lists)!r}: none stands alone")
     return [read(word) for word in dict.fromkeys(words)]
 
 

@@ -16,6 +16,8 @@ def micros(dollars: Decimal | int | str) -> int:
     """
     try:
         amount = Decimal(dollars)
+        if isinstance(dollars, str) and ("_" in dollars or not dollars.isascii()):
+            raise InvalidOperation
     except InvalidOperation:
         raise ValueError(f"{dollars!r} is not a number") from None
     if not amount.is_finite():

@@ -16,6 +16,7 @@ from ipaddress import (
 from typing import Final
 
 PREFIX = "mj-"
+_EARLIEST, _LATEST = 2000, 9998
 MOST_RATE: Final = 60_000
 MOST_IN_FLIGHT: Final = 1_000_000
 _MOST_NAME = 100
@@ -147,6 +148,9 @@ def parse_moment(text: str) -> datetime:
     """
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError:
+        in_utc = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
         raise ValueError(f"{text!r} is not a day such as 2027-01-01") from None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    if not _EARLIEST <= in_utc.year <= _LATEST:
+        raise ValueError(f"{text!r} is not in the years {_EARLIEST} to {_LATEST}")
+    return in_utc

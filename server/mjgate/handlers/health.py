@@ -6,7 +6,7 @@ from starlette.types import Receive, Scope, Send
 from mjgate.contract.call import Answer
 from mjgate.contract.send import send_answer, send_bytes
 from mjgate.domain.money import MICROS
-from mjgate.errors import StoreDown
+from mjgate.errors import StoreDown, StoreLocked
 from mjgate.gate import Gate
 from mjgate.metrics import CONTENT_TYPE, gauge, render
 from mjgate.store.census import Census, take_census
@@ -44,6 +44,9 @@ async def _problem(gate: Gate) -> str | None:
         with reached():
             async with gate.store.pool.connection() as connection:
                 await connection.execute("select 1")
+        await gate.store.catalog()
+    except StoreLocked as error:
+        return str(error)
     except StoreDown:
         return "the database is out of reach"
     return None

@@ -113,11 +113,11 @@ async def imagine(gate: Gate, token: Token, request: Imagine) -> dict[str, Any]:
 
 async def change(gate: Gate, token: Token, request: ChangeOf) -> dict[str, Any]:
     """Submits a change of a task of this token; answers and raises like `imagine`."""
+    await _recall(gate, token, request.claim)
     with reached():
         parent = await find_parent(gate.store.pool, token.id, request.parent)
     if parent is None:
         raise NotFound(f"There is no task {request.parent} of this token.")
-    await _recall(gate, token, request.claim)
     if parent.upstream_id is None:
         return answer(*NOT_SUCCESS, None, {})
     draft = _Draft(

@@ -12,7 +12,8 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout
 from mjgate.domain.channel import Channel
 from mjgate.domain.price import PriceTable
 from mjgate.domain.token import Token, key_hash
-from mjgate.errors import StoreDown
+from mjgate.errors import ConfigError, StoreDown, StoreLocked
+from mjgate.log import logger
 from mjgate.store.changes import Changes
 from mjgate.store.channels import list_channels
 from mjgate.store.cipher import Cipher
@@ -97,8 +98,13 @@ class Store:
 
     async def _load(self) -> Catalog:
         with reached():
-            channels = await list_channels(self.pool, self.cipher)
-            return Catalog({c.id: c for c in channels}, await current_prices(self.pool))
+            prices = await current_prices(self.pool)
+            try:
+                channels = await list_channels(self.pool, self.cipher)
+            except ConfigError as error:
+                logger().error("secrets do not open", why=str(error))
+                raise StoreLocked("the secrets of the database do not open") from error
+            return Catalog({c.id: c for c in channels}, prices)
 
     def _forget(self, table: str | None) -> None:
         self._age += 1
