@@ -37,7 +37,7 @@ def milliseconds(seconds: float) -> float:
 def configure() -> None:
     """JSON lines on standard output."""
     structlog.configure(
-        processors=[_stamp, structlog.processors.format_exc_info, _render],
+        processors=[structlog.processors.format_exc_info, _render],
         logger_factory=lambda: _Lines(sys.stdout.buffer),
         cache_logger_on_first_use=True,
     )
@@ -86,9 +86,6 @@ class _Relay(logging.Handler):
         _LOGGER.warning("library", source=record.name, why=record.getMessage().split("\n")[0])
 
 
-def _stamp(_logger: Any, level: str, line: EventDict) -> EventDict:
-    return {"ts": round(time.time(), 3), "level": level, **line}
-
-
-def _render(_logger: Any, _level: str, line: EventDict) -> bytes:
-    return orjson.dumps(line, default=repr)
+def _render(_logger: Any, level: str, line: EventDict) -> bytes:
+    stamped = {"ts": round(time.time(), 3), "level": level, **line}
+    return orjson.dumps(stamped, default=repr)

@@ -97,7 +97,8 @@ async def imagine(gate: Gate, token: Token, request: Imagine) -> dict[str, Any]:
         ApiError: nothing was charged, unless it says that the outcome is unknown.
         Replay: its key was answered before.
     """
-    await _recall(gate, token, request.claim)
+    if request.claim is not None:
+        await _recall(gate, token, request.claim)
     draft = _Draft(
         IMAGINE,
         request.prompt,
@@ -113,7 +114,8 @@ async def imagine(gate: Gate, token: Token, request: Imagine) -> dict[str, Any]:
 
 async def change(gate: Gate, token: Token, request: ChangeOf) -> dict[str, Any]:
     """Submits a change of a task of this token; answers and raises like `imagine`."""
-    await _recall(gate, token, request.claim)
+    if request.claim is not None:
+        await _recall(gate, token, request.claim)
     with reached():
         parent = await find_parent(gate.store.pool, token.id, request.parent)
     if parent is None:
@@ -141,15 +143,13 @@ def _speak_change(parent: Parent, upstream_id: str, request: ChangeOf) -> Speak:
     return lambda dialect, marker: dialect.change(words, marker)
 
 
-async def _recall(gate: Gate, token: Token, claim: Claim | None) -> None:
+async def _recall(gate: Gate, token: Token, claim: Claim) -> None:
     """Answers again what was answered, whatever has become of channels and prices since.
 
     Raises:
         ApiError: the key is not free.
         Replay: its first request was answered.
     """
-    if claim is None:
-        return
     with reached():
         decision = await recall(gate.store.pool, token.id, claim)
     if decision is not None:
