@@ -16,7 +16,7 @@ from mjgate.log import logger
 from mjgate.services.choose import tuned
 from mjgate.services.find import find
 from mjgate.store.tasks import Followed, accepted_since, advance_tasks, followed_tasks
-from mjgate.upstream.upstreams import dialect_of
+from mjgate.upstream.upstreams import dialect_of, listed
 
 MOST_IDS = 100
 _CALLS_AT_ONCE = 8
@@ -170,9 +170,7 @@ async def _list(gate: Gate, channel: Channel, ids: list[str]) -> dict[str, Sight
     dialect = dialect_of(channel)
     request = dialect.list_request(ids)
     reply = await gate.upstreams.transport.post(channel, request.path, request.body)
-    if reply.status != 200 or not isinstance(reply.body, list):
-        raise SendError(f"{channel.name}: its list is none (HTTP {reply.status})")
-    sights = (dialect.sight(item) for item in reply.body)
+    sights = (dialect.sight(item) for item in listed(channel, reply))
     asked = set(ids)
     return {found[0]: found[1] for found in sights if found and found[0] in asked}
 

@@ -106,10 +106,7 @@ class Novicezk:
 
 def _text(item: dict[str, Any], key: str) -> str | None:
     value = item.get(key)
-    if not value:
-        return None
-    plain = type(value) is str and value.isascii() and "\0" not in value
-    return value if plain else clean(value) or None
+    return clean(value) or None if value else None
 
 
 def _moment(item: dict[str, Any], key: str) -> int | None:

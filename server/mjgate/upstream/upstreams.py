@@ -1,7 +1,7 @@
 """The upstreams of one process: transport, breaker and dialects together."""
 
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from mjgate.domain.channel import Channel, Dialect
 from mjgate.domain.outcome import Reply
@@ -43,6 +43,17 @@ class Upstreams:
         else:
             self.breaker.worked(channel.id)
         return reply
+
+
+def listed(channel: Channel, reply: Reply) -> list[Any]:
+    """The tasks of a list, whatever each of them is.
+
+    Raises:
+        SendError: the answer is no list.
+    """
+    if reply.status != 200 or not isinstance(reply.body, list):
+        raise SendError(f"{channel.name}: its list is none (HTTP {reply.status})")
+    return reply.body
 
 
 def dialect_of(channel: Channel) -> Novicezk:
