@@ -10,22 +10,25 @@ T = TypeVar("T")
 
 
 class Flight:
-    """Runs each submit as a task of its own: a client that hangs up changes nothing.
+    """Counts the submits that have begun.
 
-    `cut` breaks what still waits for an upstream, so that it lands with an unknown outcome.
+    Each runs in the task of its request, which the server never cancels before all have landed:
+    a client that hangs up changes nothing. `cut` breaks what still waits for an upstream, so
+    that it lands with an unknown outcome.
     """
 
     def __init__(self) -> None:
-        self._tasks: set[asyncio.Task[Any]] = set()
+        self._begun = 0
+        self._waiting: list[asyncio.Future[None]] = []
         self.draining = False
         self.cut: Callable[[], Awaitable[None]] | None = None
 
     @property
     def empty(self) -> bool:
-        return not self._tasks
+        return not self._begun
 
     async def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """The result of `work`, which goes on should the caller be cancelled.
+        """The result of `work`.
 
         Raises:
             Unavailable: the process is stopping.
@@ -33,27 +36,23 @@ class Flight:
         if self.draining:
             work.close()
             raise Unavailable("The gateway is stopping. Send it again.")
-        landed: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        task = asyncio.create_task(self._fly(work, landed))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        return await landed
+        self._begun += 1
+        try:
+            return await work
+        finally:
+            self._begun -= 1
+            if not self._begun:
+                self._tell()
 
     async def landed(self, timeout: float | None = None) -> bool:
         """Waits for all of them, at most `timeout` seconds; says whether all have landed."""
-        if self._tasks:
-            await asyncio.wait(set(self._tasks), timeout=timeout)
-        return not self._tasks
+        if self._begun:
+            waiting = asyncio.get_running_loop().create_future()
+            self._waiting.append(waiting)
+            await asyncio.wait([waiting], timeout=timeout)
+        return self.empty
 
-    async def _fly(self, work: Coroutine[Any, Any, T], landed: asyncio.Future[T]) -> None:
-        try:
-            result = await work
-        except asyncio.CancelledError:
-            landed.cancel()
-            raise
-        except Exception as error:
-            if not landed.done():
-                landed.set_exception(error)
-        else:
-            if not landed.done():
-                landed.set_result(result)
+    def _tell(self) -> None:
+        for waiting in self._waiting:
+            waiting.set_result(None)
+        self._waiting.clear()

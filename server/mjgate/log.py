@@ -4,12 +4,12 @@ import asyncio
 import logging
 import sys
 import time
+import traceback
 from contextvars import ContextVar
 from typing import Any, BinaryIO
 
 import orjson
 import structlog
-from structlog.typing import EventDict
 
 _NOTES: ContextVar[dict[str, Any] | None] = ContextVar("mjgate_notes", default=None)
 _LOGGER = structlog.get_logger()
@@ -37,7 +37,7 @@ def milliseconds(seconds: float) -> float:
 def configure() -> None:
     """JSON lines on standard output."""
     structlog.configure(
-        processors=[structlog.processors.format_exc_info, _render],
+        wrapper_class=_Logger,
         logger_factory=lambda: _Lines(sys.stdout.buffer),
         cache_logger_on_first_use=True,
     )
@@ -46,6 +46,26 @@ def configure() -> None:
 
 def logger() -> Any:
     return _LOGGER
+
+
+class _Logger(structlog.BoundLoggerBase):
+    """Says things as they are: structlog's own would copy a line for each of its steps."""
+
+    def info(self, event: str, **facts: Any) -> None:
+        self._say("info", event, facts)
+
+    def warning(self, event: str, **facts: Any) -> None:
+        self._say("warning", event, facts)
+
+    def error(self, event: str, **facts: Any) -> None:
+        self._say("error", event, facts)
+
+    def exception(self, event: str, **facts: Any) -> None:
+        self._say("error", event, {**facts, "exception": traceback.format_exc()})
+
+    def _say(self, level: str, event: str, facts: dict[str, Any]) -> None:
+        line = {"ts": round(time.time(), 3), "level": level, "event": event, **facts}
+        self._logger.msg(orjson.dumps(line, default=repr))
 
 
 class _Lines:
@@ -68,8 +88,6 @@ class _Lines:
             loop.call_soon(self._write_waiting)
         self._waiting.append(line)
 
-    debug = info = warning = error = critical = exception = msg
-
     def _write_waiting(self) -> None:
         lines, self._waiting = self._waiting, []
         self._write(lines)
@@ -84,8 +102,3 @@ class _Relay(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         _LOGGER.warning("library", source=record.name, why=record.getMessage().split("\n")[0])
-
-
-def _render(_logger: Any, level: str, line: EventDict) -> bytes:
-    stamped = {"ts": round(time.time(), 3), "level": level, **line}
-    return orjson.dumps(stamped, default=repr)

@@ -150,7 +150,7 @@ class GateServer(uvicorn.Server):
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         if self._flight.draining:
-            self.should_exit = True
+            self._deadline = 0.0
         else:
             self._drain()
 

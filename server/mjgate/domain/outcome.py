@@ -101,7 +101,7 @@ def clean(text: Any) -> str:
     """Text as PostgreSQL and UTF-8 can hold it; what is no text is empty."""
     if not isinstance(text, str):
         return ""
-    if "\0" not in text and (text.isascii() or _is_utf8(text)):
+    if (text.isascii() or _is_utf8(text)) and "\0" not in text:
         return text
     return _UNHELD.sub("\N{REPLACEMENT CHARACTER}", text)
 

@@ -1,7 +1,7 @@
 """A submit, one way: quote, choose, intent, send, outcome (design, section 2)."""
 
 import contextlib
-import secrets
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from time import perf_counter
@@ -48,6 +48,7 @@ from mjgate.upstream.upstreams import dialect_of
 
 _MARGIN_S = 10.0
 _FLIGHT_RETRY_S = 5
+_MARK_BYTES = 16
 Speak = Callable[[Novicezk, str], Request]
 
 
@@ -209,7 +210,7 @@ async def _intent(gate: Gate, token: Token, draft: _Draft) -> Intent:
         description=draft.description,
         state=draft.state,
         hook=draft.hook,
-        marker=f"mjgate:{secrets.token_hex(16)}",
+        marker=f"mjgate:{os.urandom(_MARK_BYTES).hex()}",
         submit_ms=gate.clock(),
         send_s=(gate.config.upstream_timeout + _MARGIN_S) * len(draft.channels) + _MARGIN_S,
         parent=draft.parent,

@@ -1,6 +1,6 @@
 """Tasks in the database: reading them, following them, ending them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,7 +32,7 @@ order by accepted_at limit %s
 _FOLLOWED = f"""
 select {WIRE}, extract(epoch from accepted_at)::float8, upstream_id, parent_id,
   (select p.upstream_id from tasks p where p.id = t.parent_id)
-from tasks t where id = any(%s) and phase = 'running'
+from tasks t where id = any(%s::text::bigint[]) and phase = 'running'
 """  # noqa: S608
 _FOLLOWED_EXTRAS = 4
 _MOST_UNKNOWN = 10_000
@@ -192,13 +192,13 @@ async def followed_tasks(pool: AsyncConnectionPool, ids: Sequence[int]) -> list[
     """Those of the tasks that are running, with what it takes to follow them."""
     async with pool.connection() as connection:
         cursor = connection.cursor(binary=True)
-        await cursor.execute(_FOLLOWED, [ids], prepare=True)
+        await cursor.execute(_FOLLOWED, [_array(ids)], prepare=True)
         rows = await cursor.fetchall()
     return [Followed(Task(*row[:-_FOLLOWED_EXTRAS]), *row[-_FOLLOWED_EXTRAS:]) for row in rows]
 
 
 # A late success changes a task that we have ended, and no money.
-_ADVANCE = "select advance_batch(%s::json, %s::json, %s::bigint[])"
+_ADVANCE = "select advance_batch(%s::json, %s::json, %s::text::bigint[])"
 
 
 async def advance_tasks(
@@ -223,7 +223,7 @@ async def _advance(
         offered = [{"id": t.id, "buttons": buttons[t.id]} for t in tasks if t.id in buttons]
         rows = (orjson.dumps(tasks).decode(), orjson.dumps(offered).decode())
         cursor = connection.cursor(binary=True)
-        await cursor.execute(_ADVANCE, (*rows, [task.id for task in tasks]), prepare=True)
+        await cursor.execute(_ADVANCE, (*rows, _array(task.id for task in tasks)), prepare=True)
         row = await cursor.fetchone()
         return set(row[0] or ()) if row else set()
     except REFUSALS as error:
@@ -233,6 +233,11 @@ async def _advance(
     middle = len(tasks) // 2
     first = await _advance(connection, tasks[:middle], buttons)
     return first | await _advance(connection, tasks[middle:], buttons)
+
+
+def _array(ids: Iterable[int]) -> str:
+    """Many ids for PostgreSQL; psycopg's own form of a list is several times slower."""
+    return f"{{{','.join(map(str, ids))}}}"
 
 
 async def mark_unknown(pool: AsyncConnectionPool, deadline_s: float) -> list[int]:

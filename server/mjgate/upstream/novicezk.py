@@ -15,6 +15,7 @@ NOT_SUCCESS = (4, "关联任务状态错误")
 NOT_ALLOWED = (4, "关联任务不允许执行变化")
 
 _OURS = ("notifyHook",)
+_KEPT_PROPERTIES = ("finalPrompt", "finalZhPrompt")
 _MOST_MS = 2**53
 _MOST_SMALL = 2**31
 
@@ -89,43 +90,40 @@ class Novicezk:
         return status if named and status.isprintable() else None
 
     def _sight(self, item: dict[str, Any], status: str) -> Sight:
+        shown = item.get
         return Sight(
-            status=status,
-            progress=_text(item, "progress"),
-            description=_text(item, "description"),
-            fail_reason=_text(item, "failReason"),
-            prompt=_text(item, "prompt"),
-            prompt_en=_text(item, "promptEn"),
-            image_url=_text(item, "imageUrl"),
-            start_ms=_moment(item, "startTime"),
-            finish_ms=_moment(item, "finishTime"),
-            properties=_properties(item),
-            buttons=_buttons(item),
+            status,
+            _text(shown("progress")),
+            _text(shown("description")),
+            _text(shown("failReason")),
+            _text(shown("prompt")),
+            _text(shown("promptEn")),
+            _text(shown("imageUrl")),
+            _moment(shown("startTime")),
+            _moment(shown("finishTime")),
+            _properties(shown("properties")),
+            _buttons(shown("buttons")),
         )
 
 
-def _text(item: dict[str, Any], key: str) -> str | None:
-    value = item.get(key)
-    return clean(value) or None if value else None
+def _text(value: Any) -> str | None:
+    return (clean(value) or None) if value else None
 
 
-def _moment(item: dict[str, Any], key: str) -> int | None:
-    value = item.get(key)
+def _moment(value: Any) -> int | None:
     if not isinstance(value, int) or isinstance(value, bool):
         return None
     return value if 0 < value < _MOST_MS else None
 
 
-def _properties(item: dict[str, Any]) -> dict[str, Any] | None:
-    given = item.get("properties")
+def _properties(given: Any) -> dict[str, Any] | None:
     if not isinstance(given, dict):
         return None
-    kept = {key: clean(given.get(key)) for key in ("finalPrompt", "finalZhPrompt")}
+    kept = {key: clean(given[key]) for key in _KEPT_PROPERTIES if given.get(key)}
     return {key: value for key, value in kept.items() if value} or None
 
 
-def _buttons(item: dict[str, Any]) -> list[Any] | None:
-    given = item.get("buttons")
+def _buttons(given: Any) -> list[Any] | None:
     if not isinstance(given, list):
         return None
     return [_button(button) for button in given if isinstance(button, dict)] or None
