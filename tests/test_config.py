@@ -59,6 +59,7 @@ def test_a_database_is_named_by_either_variable(name: str, monkeypatch: pytest.M
     [
         ("MJGATE_UPSTREAM_TIMEOUT", "0", r"^MJGATE_UPSTREAM_TIMEOUT='0': .*greater than 0"),
         ("MJGATE_MAX_BODY", "big", r"^MJGATE_MAX_BODY='big': .*integer"),
+        ("MJGATE_KEEP_TASKS_DAYS", "-1", r"^MJGATE_KEEP_TASKS_DAYS='-1': .*equal to 0"),
         ("DATABASE_URL", "mysql://a:topsecret@b", r"^DATABASE_URL: .*postgresql://"),
         ("MJGATE_UPSTREAM_TIMOUT", "1", r"^MJGATE_UPSTREAM_TIMOUT is no setting; unset it"),
     ],

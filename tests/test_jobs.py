@@ -196,6 +196,11 @@ async def test_a_job_that_fails_is_in_the_log(database: str) -> None:
             await until(lambda: "job failed" in {line["event"] for line in logs})
 
         assert gate.background.alive
+        [(job, about, times, error)] = await until(
+            lambda: query(gate.store, "select job, about, times, error from job_failures")
+        )
+        assert ("follow", "channel no number", 1) == (job, about, times)
+        assert "no number" in error
 
 
 async def test_stopping_ends_a_chain_that_waits_for_its_next_look(database: str) -> None:

@@ -51,6 +51,12 @@ class Config(BaseSettings):
     max_body: int = Field(16 * 1024 * 1024, ge=1024, le=1024**3)
     upstream_timeout: float = Field(60.0, gt=0, le=600)
     task_deadline: float = Field(1800.0, gt=0, le=7 * 86400)
+    keep_tasks_days: int = Field(
+        90,
+        ge=0,
+        le=36_500,
+        description="Days after which tasks that have ended are deleted; 0 keeps them for ever.",
+    )
     queue_limit: int = Field(4096, ge=1, description="Submits that may wait for the database.")
     drain_timeout: float = Field(6.0, gt=0, le=300)
     trusted_proxies: Annotated[tuple[IPvAnyNetwork, ...], NoDecode] = Field(

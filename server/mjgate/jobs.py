@@ -8,7 +8,7 @@ import contextlib
 import functools
 import logging
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 import procrastinate
@@ -17,8 +17,12 @@ from procrastinate import exceptions
 from mjgate.gate import Gate
 from mjgate.log import logger
 from mjgate.services.follow import MOST_LOOKED, Follower
+from mjgate.services.forget import forget
 from mjgate.services.sweep import sweep
+from mjgate.store.database import DOWN
+from mjgate.store.failures import note_failure
 from mjgate.store.locks import channel_lock
+from mjgate.store.refusals import first_line
 from mjgate.store.tasks import has_running
 
 _WATCH_S = 30.0
@@ -122,12 +126,29 @@ class Jobs:
     async def _sweep(self, timestamp: int) -> None:
         del timestamp
         manager = self._app.job_manager
+        await manager.prune_stalled_workers(_STALLED_S)
         for job in await manager.get_stalled_jobs(seconds_since_heartbeat=_STALLED_S):
             with contextlib.suppress(exceptions.ConnectorException):
                 await manager.retry_job(job)
         ends = time.monotonic() > self._ends_from
         for channel in await sweep(self._gate, ends=ends):
             await self._ask(channel)
+        await forget(self._gate)
+
+    async def _noting(
+        self,
+        work: Callable[[], Awaitable[Any]],
+        context: procrastinate.JobContext,
+        _worker: Any,
+    ) -> Any:
+        """Runs a job; one that fails is deleted like any other, its failure stays on record."""
+        try:
+            return await work()
+        except Exception as error:
+            job, said = context.job, f"{type(error).__name__}: {first_line(error)}"
+            with contextlib.suppress(*DOWN):
+                await note_failure(self._gate.store.pool, job.task_name, job.task_kwargs, said)
+            raise
 
     async def _work(self) -> None:
         """A worker for ever: after an outage it may return as well as raise."""
@@ -139,6 +160,7 @@ class Jobs:
                     fetch_job_polling_interval=_POLL_S,
                     delete_jobs="always",
                     shutdown_graceful_timeout=3,
+                    worker_middleware=[self._noting],
                 )
             except asyncio.CancelledError:
                 raise

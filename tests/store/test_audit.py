@@ -271,6 +271,11 @@ BREAKS: list[tuple[str, str, str]] = [
         "the tasks have one upstream id|alice|1|None|1 task|3 tasks of channel 1, 1 to 9",
     ),
     (
+        "past",
+        "insert into past_tasks select * from booked_tasks where id = 2",
+        "the task was deleted and is there|alice|2|None|one of both|both, ended",
+    ),
+    (
         "key",
         "update idempotency set task_id = 77",
         "the key is of no task of its token|alice|77|None|a task of this token|none",

@@ -74,7 +74,7 @@ RULES: Final = (
         """
         select 'the task has not one hold', t.token_id, t.id, null::bigint,
           '1 hold', coalesce(l.n, 0)::text
-        from tasks t left join (
+        from booked_tasks t left join (
           select task_id, count(*) as n from ledger where kind = 'hold' group by task_id
         ) l on l.task_id = t.id
         where l.n is distinct from 1""",
@@ -86,7 +86,7 @@ RULES: Final = (
         select 'the task is ' || t.phase, t.token_id, t.id, null::bigint,
           case when {_OPEN} then 'no charge or release' else '1 charge or release' end,
           coalesce(l.n, 0)::text
-        from tasks t left join (
+        from booked_tasks t left join (
           select task_id, count(*) as n from ledger where kind in ('charge', 'release')
           group by task_id
         ) l on l.task_id = t.id
@@ -100,7 +100,7 @@ RULES: Final = (
             || coalesce(', ended by ' || t.ended_by, ''),
           t.token_id, t.id, l.id,
           case when l.kind = 'charge' then 'release' else 'charge' end, l.kind
-        from ledger l join tasks t on t.id = l.task_id
+        from ledger l join booked_tasks t on t.id = l.task_id
         where l.kind in ('charge', 'release') and not {_OPEN} and (l.kind = 'charge')
           <> (t.phase = 'ended' and t.status = 'SUCCESS' and t.ended_by is null)""",
     ),
@@ -110,7 +110,7 @@ RULES: Final = (
         f"""
         select 'the ' || l.kind || ' moves another amount', l.token_id, l.task_id, l.id,
           {_balance("m.held", "m.spent")}, {_balance("l.held_delta", "l.spent_delta")}
-        from ledger l left join tasks t on t.id = l.task_id
+        from ledger l left join booked_tasks t on t.id = l.task_id
         cross join lateral (select
           case l.kind when 'hold' then t.price when 'adjust' then 0 else -t.price end as held,
           case l.kind when 'charge' then t.price when 'adjust' then l.spent_delta else 0 end
@@ -125,7 +125,7 @@ RULES: Final = (
         select 'the ' || l.kind || ' is in another account', l.token_id, l.task_id, l.id,
           'token ' || t.token_id || ', period ' || t.period,
           'token ' || l.token_id || ', period ' || l.period
-        from ledger l join tasks t on t.id = l.task_id
+        from ledger l join booked_tasks t on t.id = l.task_id
         where l.token_id <> t.token_id or l.period <> t.period""",
     ),
     Rule(
@@ -138,7 +138,7 @@ RULES: Final = (
           case when l.kind = 'adjust' then 'no task' else 'a task' end,
           case when l.task_id is null then 'none' when t.id is null then 'one that is not there'
             else 'a task' end
-        from ledger l left join tasks t on t.id = l.task_id
+        from ledger l left join booked_tasks t on t.id = l.task_id
         where case when l.kind = 'adjust' then l.task_id is not null else t.id is null end""",
     ),
     Rule(
@@ -162,7 +162,7 @@ RULES: Final = (
         select 'the status does not fit the phase', token_id, id, null::bigint,
           case phase when 'ended' then 'an end' else 'no end' end,
           phase || ', ' || status || coalesce(', ended by ' || ended_by, '')
-        from tasks
+        from booked_tasks
         where (status in {_ENDS}) <> (phase = 'ended')
           or ended_by is not null and (phase <> 'ended' or status = 'CANCEL')""",
     ),
@@ -176,12 +176,20 @@ RULES: Final = (
         group by channel_id, upstream_id having count(*) > 1""",
     ),
     Rule(
+        "past",
+        "a task is there or was deleted, not both",
+        """
+        select 'the task was deleted and is there', t.token_id, t.id, null::bigint, 'one of both',
+          'both, ' || t.phase
+        from tasks t join past_tasks p on p.id = t.id""",
+    ),
+    Rule(
         "key",
         "an Idempotency-Key has a task of its token",
         """
         select 'the key is of no task of its token', i.token_id, i.task_id, null::bigint,
           'a task of this token', case when t.id is null then 'none' else 'one of another' end
-        from idempotency i left join tasks t on t.id = i.task_id
+        from idempotency i left join booked_tasks t on t.id = i.task_id
         where t.token_id is distinct from i.token_id""",
     ),
     Rule(
@@ -195,7 +203,7 @@ RULES: Final = (
             coalesce(t.model, '') as model, count(*) filter (where l.kind = 'hold') as submitted,
             count(*) filter (where l.kind = 'charge') as charged,
             count(*) filter (where l.kind = 'release') as released, sum(l.spent_delta) as spent
-          from ledger l left join tasks t on t.id = l.task_id
+          from ledger l left join booked_tasks t on t.id = l.task_id
           where l.created_at < (select max(moment) from usage_folded) group by 1, 2, 3
         ) s full join usage_totals u using (token_id, day, model)
         where (s.submitted, s.charged, s.released, s.spent)
@@ -208,7 +216,7 @@ RULES: Final = (
         select 'there is no such token', r.token_id, null::bigint, null::bigint, 'a token',
           r.kind || ' without one'
         from (
-          select distinct token_id, 'tasks' as kind from tasks
+          select distinct token_id, 'tasks' as kind from booked_tasks
           union all select distinct token_id, 'entries' from ledger
           union all select distinct token_id, 'keys' from idempotency
         ) r left join tokens k on k.id = r.token_id
@@ -227,7 +235,7 @@ RULES: Final = (
 
 # What a version quotes is said by the domain, and asked of the database for each combination.
 PRICED: Final = """
-select price_version, model, price from tasks where price_version is not null
+select price_version, model, price from booked_tasks where price_version is not null
 group by price_version, model, price
 """
 PRICE: Final = Rule(
@@ -236,7 +244,7 @@ PRICE: Final = Rule(
     f"""
 select 'not the price of ' || t.model || ' in version ' || t.price_version, t.token_id, t.id,
   null::bigint, coalesce({_dollars("w.quote")}::text, 'no such price'), {_dollars("t.price")}::text
-from tasks t join json_to_recordset(%(wrong)s::json)
+from booked_tasks t join json_to_recordset(%(wrong)s::json)
   as w(version integer, model text, price bigint, quote bigint)
   on (t.price_version, t.model, t.price) = (w.version, w.model, w.price)
 """,

@@ -16,7 +16,7 @@ _FOLDING = 0x6D6A75736167
 _LINES = """
 select l.id, l.kind, l.task_id, t.model, l.held_delta, l.spent_delta, l.period,
   (extract(epoch from l.created_at) * 1000)::bigint
-from ledger l left join tasks t on t.id = l.task_id
+from ledger l left join booked_tasks t on t.id = l.task_id
 where l.token_id = %s and l.created_at >= %s and (l.created_at, l.id) < (%s, %s)
 order by l.created_at desc, l.id desc limit %s
 """
@@ -35,7 +35,7 @@ with part as (
     and day < (%(end)s at time zone 'UTC')::date
   union all
   select (l.created_at at time zone 'UTC')::date, coalesce(t.model, ''), {_COUNTS}
-  from ledger l left join tasks t on t.id = l.task_id
+  from ledger l left join booked_tasks t on t.id = l.task_id
   where l.token_id = %(token)s and l.created_at < %(end)s
     and l.created_at >= greatest(%(first)s, (select max(moment) from usage_folded))
   group by 1, 2
@@ -60,7 +60,7 @@ _FOLD = f"""
 with d as (delete from usage_folded), f as (insert into usage_folded values (%(horizon)s))
 insert into usage_totals as u
 select l.token_id, (l.created_at at time zone 'UTC')::date, coalesce(t.model, ''), {_COUNTS}
-from ledger l left join tasks t on t.id = l.task_id
+from ledger l left join booked_tasks t on t.id = l.task_id
 where l.created_at >= %(moment)s and l.created_at < %(horizon)s
 group by 1, 2, 3
 on conflict (token_id, day, model) do update set
