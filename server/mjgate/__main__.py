@@ -6,6 +6,7 @@ from mjgate import __version__
 from mjgate.commands.channel import channel
 from mjgate.commands.db import db
 from mjgate.commands.frame import Frame
+from mjgate.commands.jobs import jobs
 from mjgate.commands.ledger import ledger
 from mjgate.commands.price import price
 from mjgate.commands.secrets import secrets
@@ -23,7 +24,7 @@ def main() -> None:
     """
 
 
-for command in (serve, worker_process, sandbox, token, channel, price, ledger, db, secrets):
+for command in (serve, worker_process, sandbox, token, channel, price, ledger, jobs, db, secrets):
     main.add_command(command)
 
 if __name__ == "__main__":
