@@ -3,15 +3,15 @@
 from tests.soak.memory import Report, Sample, memory
 
 
-def sample(tasks: int, rss: int, pss: int = 100) -> Sample:
-    return Sample(tasks, rss, pss, 30, 900.0, 0)
+def sample(tasks: int, rss: int, own: int = 100) -> Sample:
+    return Sample(tasks, rss, 100, own, 30, 900.0, 0)
 
 
 async def test_every_task_ends_and_memory_is_read_after_each_step() -> None:
     report = await memory(120, warm=40, step=40, settings={})
 
     assert (120, [40, 80, 120]) == (report.ended, [each.tasks for each in report.samples])
-    assert all(0 < each.pss <= each.rss for each in report.samples)
+    assert all(0 < each.own <= each.pss <= each.rss for each in report.samples)
     assert all(each.files > 0 and each.rate > 0 for each in report.samples)
     assert "since 40: " in report.show()
 

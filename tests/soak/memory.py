@@ -46,11 +46,15 @@ _NO_TASK = 2**53 - 1
 
 @dataclass(frozen=True)
 class Sample:
-    """A server once so many tasks have ended. Sizes are bytes, `rate` is tasks a second."""
+    """A server once so many tasks have ended. Sizes are bytes, `rate` is tasks a second.
+
+    `own` is what it shares with nobody; `pss` depends on what else runs on the machine.
+    """
 
     tasks: int
     rss: int
     pss: int
+    own: int
     files: int
     rate: float
     heard: int
@@ -66,10 +70,10 @@ class Report:
 
     @property
     def growth(self) -> tuple[float, float]:
-        """The last sample by that of the warm-up: resident, and its proportional share."""
+        """The last sample by that of the warm-up: all that is resident, and what is its own."""
         first = next(each for each in self.samples if each.tasks >= self.warm)
         last = self.samples[-1]
-        return last.rss / first.rss, last.pss / first.pss
+        return last.rss / first.rss, last.own / first.own
 
     @property
     def flat(self) -> bool:
@@ -77,15 +81,15 @@ class Report:
 
     def show(self) -> str:
         rows = [_cells(each) for each in self.samples]
-        headers = ["tasks", "RSS MiB", "PSS MiB", "files", "tasks/s", "callbacks"]
+        headers = ["tasks", "RSS MiB", "PSS MiB", "own MiB", "files", "tasks/s", "callbacks"]
         table = tabulate(rows, headers=headers, disable_numparse=True, stralign="right")
-        rss, pss = self.growth
+        rss, own = self.growth
         verdict = "flat" if self.flat else f"WRONG: more than {_MOST_GROWTH - 1:.0%}"
-        return f"{table}\n{rss - 1:+.1%} RSS, {pss - 1:+.1%} PSS since {self.warm:,}: {verdict}"
+        return f"{table}\n{rss - 1:+.1%} RSS, {own - 1:+.1%} own since {self.warm:,}: {verdict}"
 
 
 def _cells(sample: Sample) -> list[str]:
-    sizes = [f"{size / _MIB:.1f}" for size in (sample.rss, sample.pss)]
+    sizes = [f"{size / _MIB:.1f}" for size in (sample.rss, sample.pss, sample.own)]
     counts = [sample.files, sample.rate, sample.heard]
     return [f"{sample.tasks:,}", *sizes, *(f"{count:,.0f}" for count in counts)]
 
@@ -147,7 +151,7 @@ class Memory:
     def _sample(self, tasks: int, rate: float) -> Sample:
         used = self._process.memory_full_info()
         files = self._process.num_fds()
-        return Sample(tasks, used.rss, used.pss, files, rate, self._receiver.heard)
+        return Sample(tasks, used.rss, used.pss, used.uss, files, rate, self._receiver.heard)
 
 
 async def memory(
@@ -207,13 +211,17 @@ async def _session(server: Server, upstream: str) -> AsyncIterator[aiohttp.Clien
 
 def count(server: Server, query: str) -> int:
     """What a query counts in the database of a server."""
-    folder = Path(server.settings["MJGATE_DATA_DIR"]) / "postgres"
-    port, host = (folder / "postmaster.pid").read_text().splitlines()[3:5]
-    address = f"postgresql://postgres@/mjgate?host={host}&port={port}"
-    with psycopg.connect(address, autocommit=True) as connection:
+    with psycopg.connect(address_of(server), autocommit=True) as connection:
         row = connection.execute(query.encode()).fetchone()
     assert row is not None
     return int(row[0])
+
+
+def address_of(server: Server) -> str:
+    """The embedded PostgreSQL of a server."""
+    folder = Path(server.settings["MJGATE_DATA_DIR"]) / "postgres"
+    port, host = (folder / "postmaster.pid").read_text().splitlines()[3:5]
+    return f"postgresql://postgres@/mjgate?host={host}&port={port}"
 
 
 def main() -> None:
