@@ -43,11 +43,12 @@ generate: install ## Write generated/mjgate_client from the contract
 fuzz: install ## Fuzz a running gateway against its contract: 10,000 cases, a fixed and a random seed
 	$(BIN)/python tests/fuzz/run.py
 
-soak: install ## Run the long tests: batches that meet, kills at random moments, memory, any order of everything
+soak: install bench-tools ## Run the long tests: batches that meet, kills at random moments, memory, any order of everything
 	$(BIN)/python tests/soak/admission.py --rounds 10000
 	$(BIN)/python tests/soak/crash.py --kills 30 --dialect novicezk
 	$(BIN)/python tests/soak/crash.py --kills 30 --dialect new-api
 	$(BIN)/python tests/soak/memory.py --tasks 100000
+	$(BIN)/python tests/soak/forget.py --tasks 100000
 	LIVES=2000 $(BIN)/python -m pytest -q tests/properties
 
 bench: install bench-tools ## Measure against a bare forwarder and stock Connexion

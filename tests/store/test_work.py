@@ -130,7 +130,8 @@ async def test_old_keys_and_tasks_wait_to_be_deleted(store: Store) -> None:
 
 
 async def test_work_without_a_worker_is_a_problem(store: Store) -> None:
-    worker(store, "2 min")
+    worker(store, "121 s")
+    job(store, "sweep")
     assert [] == (await read_work(store.pool, DAYS)).problems
     await store.writer.admit(intent(1, await token(store)))
     assert [NOBODY] == (await read_work(store.pool, DAYS)).problems

@@ -13,11 +13,13 @@ from psycopg_pool import AsyncConnectionPool
 
 from mjgate.store.failures import about
 
-SILENT: Final = timedelta(minutes=1)
-"""A worker that has not been heard of for so long is dead; its heart beats every ten seconds."""
+SILENT: Final = timedelta(minutes=2)
+"""A worker that has not been heard of for so long is dead; its heart beats every ten seconds.
+The sweep of another takes its jobs up after one minute."""
 LATE: Final = timedelta(minutes=1)
 """What has been due for so long is late: the sweep comes round every fifteen seconds."""
 
+_NOBODY = "work waits and no worker is alive; start one with: mjgate serve"
 _WORKERS = """
 select w.id, last_heartbeat as heard, now() - last_heartbeat < %(silent)s as alive,
   count(j.id) as jobs
@@ -121,10 +123,12 @@ class Work:
 
     @property
     def problems(self) -> list[str]:
-        """What is stuck, a line for each; empty where all goes on."""
+        """What is stuck, a line for each; empty where all goes on.
+
+        A job that is lost is none: whoever comes asks for what there is to do.
+        """
         if not any(worker.alive for worker in self.workers):
-            waits = self.jobs or self.queues
-            return ["work waits and no worker is alive; start one with: mjgate serve"] * bool(waits)
+            return [_NOBODY] if self.queues else []
         return [*map(_stuck, filter(self._is_late, self.jobs)), *_overdue(self.queues)]
 
     def _is_late(self, job: Job) -> bool:
