@@ -62,6 +62,11 @@ class Config(BaseSettings):
     trusted_proxies: Annotated[tuple[IPvAnyNetwork, ...], NoDecode] = Field(
         (), description="Networks whose X-Forwarded-For is believed, with commas between."
     )
+    allow_private_hooks: Annotated[tuple[IPvAnyNetwork, ...], NoDecode] = Field(
+        (),
+        description="Networks that hooks and pictures may lead to though they are not public, "
+        "with commas between.",
+    )
     keepalive: float = Field(2.0, gt=0, le=60, description="Idle life of upstream connections.")
 
     @field_validator("database_url")
@@ -83,7 +88,7 @@ class Config(BaseSettings):
             raise ValueError("is blank; name a folder or unset it")
         return value
 
-    @field_validator("trusted_proxies", mode="before")
+    @field_validator("trusted_proxies", "allow_private_hooks", mode="before")
     @classmethod
     def _is_listed(cls, value: Any) -> Any:
         if isinstance(value, str):

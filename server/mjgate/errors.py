@@ -11,6 +11,7 @@ MjgateError
 ├── SendError                a request to an upstream has no answer
 │   ├── NotSent              not a byte went out: it may be sent elsewhere
 │   └── Broken               a byte went out: what it did is unknown
+├── AddressRefused           an address of others must not be connected to
 ├── Replay                   a key's first request was answered: the answer to give again
 └── ApiError                 an answer in the contract's error shape
     ├── InvalidRequest       400 invalid_request
@@ -79,6 +80,13 @@ class NotSent(SendError):
 
 class Broken(SendError):
     """Raised when the connection broke or timed out after a byte was sent."""
+
+
+class AddressRefused(MjgateError, OSError):
+    """Raised in place of a connection to an address that is not public; names no address."""
+
+    def __init__(self) -> None:
+        super().__init__("not a public address")
 
 
 class Replay(MjgateError):
