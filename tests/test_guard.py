@@ -199,11 +199,11 @@ async def test_what_a_resolver_gives_and_is_no_address_is_refused() -> None:
 
 
 async def test_an_allowed_network_is_connected_to() -> None:
-    async with raw_upstream(says("ok")) as raw:
-        async with client(Guard([ip_network("127.0.0.0/8")])) as session:
-            async with session.post(raw.address) as response:
-                assert b"ok" == await response.read()
-            await refused(session, "http://10.0.0.1/")
+    guard = Guard([ip_network("127.0.0.0/8")])
+    async with raw_upstream(says("ok")) as raw, client(guard) as session:
+        async with session.post(raw.address) as response:
+            assert b"ok" == await response.read()
+        await refused(session, "http://10.0.0.1/")
 
 
 @pytest.mark.parametrize(
@@ -223,6 +223,8 @@ def test_what_an_operator_allows_passes(network: str, address: str, passes: bool
     assert passes == Guard([ip_network(network)]).admits(ip_address(address))
 
 
-@pytest.mark.parametrize("name", ["example.com", "localhost", "a.b.c.d", "0x7g", "xn--bcher-kva.ch"])
+@pytest.mark.parametrize(
+    "name", ["example.com", "localhost", "a.b.c.d", "0x7g", "xn--bcher-kva.ch"]
+)
 def test_a_name_is_not_hopeless_before_it_was_looked_up(name: str) -> None:
     assert not Guard().hopeless(name)

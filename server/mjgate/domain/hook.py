@@ -1,6 +1,7 @@
 """Hooks: addresses of clients that are called when their tasks change."""
 
 from typing import Final
+from urllib.parse import urlsplit
 
 from yarl import URL
 
@@ -18,9 +19,10 @@ def parse_hook(text: str) -> str:
     try:
         url = URL(address)
         good = url.scheme in ("http", "https") and url.host and url.port
+        alone = "@" not in urlsplit(address).netloc
     except ValueError:
-        good = False
+        good = alone = False
     plain = address.isascii() and address.isprintable() and " " not in address
-    if not good or not plain or len(address) > MOST_ADDRESS or "@" in url.raw_authority:
-        raise ValueError(f"{text!r} is no hook: it {NO_HOOK}")
+    if not (good and alone and plain) or len(address) > MOST_ADDRESS:
+        raise ValueError(f"it {NO_HOOK}")
     return address
