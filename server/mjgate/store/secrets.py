@@ -98,7 +98,8 @@ def _columns(connection: psycopg.Connection) -> list[tuple[str, str]]:
 def _sealed(connection: psycopg.Connection) -> Iterator[Sealed]:
     for table, column in _columns(connection):
         query = sql.SQL(
-            "select ctid::text, coalesce(to_jsonb(t) ->> 'name', to_jsonb(t) ->> 'id'), {column} "
+            "select ctid::text, coalesce(to_jsonb(t) ->> 'name', (select label from tokens "
+            "where id = (to_jsonb(t) ->> 'token_id')::integer), to_jsonb(t) ->> 'id'), {column} "
             "from {table} t where {column} is not null order by 2"
         ).format(column=sql.Identifier(column), table=sql.Identifier(table))
         for place, owner, cipher in connection.execute(query).fetchall():
