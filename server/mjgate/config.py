@@ -21,10 +21,13 @@ from pydantic_settings import (
     YamlConfigSettingsSource,
 )
 
+from mjgate.domain.hook import parse_hook
 from mjgate.errors import ConfigError
 
 PREFIX = "MJGATE_"
 FILE = "mjgate.yaml"
+_SECRET_WORDS = ("URL", "KEY", "NOTIFY")
+Seconds = Annotated[float, Field(ge=0, le=30 * 86400)]
 
 
 class Config(BaseSettings):
@@ -67,6 +70,18 @@ class Config(BaseSettings):
         description="Networks that hooks and pictures may lead to though they are not public, "
         "with commas between.",
     )
+    notify_hook: SecretStr | None = Field(
+        None, description="Where tasks are told of whose request and token name no address."
+    )
+    callback_timeout: float = Field(15.0, gt=0, le=120)
+    callback_concurrency: int = Field(
+        16, ge=1, le=512, description="Callbacks to one receiver at once."
+    )
+    callback_schedule: Annotated[tuple[Seconds, ...], NoDecode] = Field(
+        (5, 300, 1800, 7200, 18000, 36000, 50400, 72000, 86400),
+        max_length=50,
+        description="Waits between the attempts of a callback, with commas between.",
+    )
     keepalive: float = Field(2.0, gt=0, le=60, description="Idle life of upstream connections.")
 
     @field_validator("database_url")
@@ -76,7 +91,7 @@ class Config(BaseSettings):
             raise ValueError("must start with postgresql://")
         return value
 
-    @field_validator("database_url", "secret_key", "secret_key_file", mode="before")
+    @field_validator("database_url", "secret_key", "secret_key_file", "notify_hook", mode="before")
     @classmethod
     def _blank_is_unset(cls, value: Any) -> Any:
         return None if value == "" else value
@@ -88,7 +103,12 @@ class Config(BaseSettings):
             raise ValueError("is blank; name a folder or unset it")
         return value
 
-    @field_validator("trusted_proxies", "allow_private_hooks", mode="before")
+    @field_validator("notify_hook")
+    @classmethod
+    def _is_hook(cls, value: SecretStr | None) -> SecretStr | None:
+        return value and SecretStr(parse_hook(value.get_secret_value()))
+
+    @field_validator("trusted_proxies", "allow_private_hooks", "callback_schedule", mode="before")
     @classmethod
     def _is_listed(cls, value: Any) -> Any:
         if isinstance(value, str):
@@ -134,7 +154,7 @@ def _fault(fault: Any) -> str:
     if fault["type"] == "extra_forbidden":
         return f"{name} in {FILE} is no setting; remove it or mend its spelling"
     setting = name if name.isupper() else PREFIX + name.upper()
-    shown = "" if "URL" in setting or "KEY" in setting else f"={fault['input']!r}"
+    shown = "" if any(word in setting for word in _SECRET_WORDS) else f"={fault['input']!r}"
     return f"{setting}{shown}: {fault['msg']}"
 
 

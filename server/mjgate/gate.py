@@ -25,6 +25,9 @@ class Background(Protocol):
     def follow(self, channel: int) -> None:
         """Sees to it that the tasks of a channel are followed."""
 
+    def deliver(self) -> None:
+        """Says that there may be callbacks to deliver."""
+
 
 class NoBackground:
     """In place of background work where there is none."""
@@ -32,6 +35,9 @@ class NoBackground:
     alive = True
 
     def follow(self, channel: int) -> None:
+        return None
+
+    def deliver(self) -> None:
         return None
 
 

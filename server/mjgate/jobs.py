@@ -16,12 +16,13 @@ from procrastinate import exceptions
 
 from mjgate.gate import Gate
 from mjgate.log import logger
+from mjgate.services.deliver import Deliverer, open_caller
 from mjgate.services.follow import MOST_LOOKED, Follower
 from mjgate.services.forget import forget
 from mjgate.services.sweep import sweep
 from mjgate.store.database import DOWN
 from mjgate.store.failures import note_failure
-from mjgate.store.locks import channel_lock
+from mjgate.store.locks import channel_lock, delivery_lock
 from mjgate.store.refusals import first_line
 from mjgate.store.tasks import has_running
 
@@ -50,12 +51,14 @@ class Jobs:
         self._asking: set[asyncio.Task[None]] = set()
         self._following: set[int] = set()
         self._ends_from = 0.0
+        self._deliverer: Deliverer | None = None
         self._app = procrastinate.App(
             connector=procrastinate.PsycopgConnector(
                 conninfo=uri, min_size=1, max_size=4, kwargs={"application_name": "mjgate jobs"}
             )
         )
         self._app.task(name="follow")(_logged(self._follow))
+        self._app.task(name="deliver")(_logged(self._deliver))
         self._app.periodic(cron="* * * * * */15")(
             self._app.task(name="sweep", queueing_lock="sweep")(_logged(self._sweep))
         )
@@ -68,6 +71,8 @@ class Jobs:
     async def start(self) -> None:
         await self._app.open_async()
         self._ends_from = time.monotonic() + _LOOK_FIRST_S
+        self._deliverer = Deliverer(self._gate, open_caller(self._gate))
+        self._deliverer.start()
         self._task = asyncio.create_task(self._work(), name="jobs")
 
     async def stop(self) -> None:
@@ -77,6 +82,8 @@ class Jobs:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
         await asyncio.gather(*self._asking, return_exceptions=True)
+        if self._deliverer:
+            await self._deliverer.stop()
         await self._app.close_async()
 
     def follow(self, channel: int) -> None:
@@ -85,14 +92,43 @@ class Jobs:
         if channel in self._following or now - self._asked.get(channel, -_CYCLE_S) < _CYCLE_S:
             return
         self._asked[channel] = now
-        task = asyncio.create_task(self._ask(channel))
+        self._begin(self._ask(channel))
+
+    def deliver(self) -> None:
+        """Wakes what delivers callbacks, if it is this process that does."""
+        if self._deliverer:
+            self._deliverer.wake()
+
+    def _begin(self, asking: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(asking)
         self._asking.add(task)
         task.add_done_callback(self._asking.discard)
 
     async def _ask(self, channel: int) -> None:
-        follow = self._app.configure_task("follow", queueing_lock=f"follow {channel}")
+        await self._defer("follow", f"follow {channel}", channel=channel)
+
+    async def _defer(self, name: str, lock: str, **arguments: Any) -> None:
+        """Puts a job into the queue, unless one like it waits there."""
+        job = self._app.configure_task(name, queueing_lock=lock)
         with contextlib.suppress(exceptions.AlreadyEnqueued, exceptions.ConnectorException):
-            await follow.defer_async(channel=channel)
+            await job.defer_async(**arguments)
+
+    async def _ask_delivery(self) -> None:
+        await self._defer("deliver", "deliver")
+
+    async def _deliver(self) -> None:
+        """Is on duty for a while, if nobody else is; then the next job of the chain is."""
+        assert self._deliverer is not None
+        async with delivery_lock(self._uri) as ours:
+            if ours:
+                self._deliverer.on_duty = True
+                self._deliverer.wake()
+                try:
+                    await self._pause(self._watch_s)
+                finally:
+                    self._deliverer.on_duty = False
+        if ours and not self._stopping.is_set():
+            await self._ask_delivery()
 
     async def _follow(self, channel: int) -> None:
         """Follows a channel for a while, then hands over to the next job of its chain."""
@@ -131,6 +167,7 @@ class Jobs:
             with contextlib.suppress(exceptions.ConnectorException):
                 await manager.retry_job(job)
         ends = time.monotonic() > self._ends_from
+        await self._ask_delivery()
         for channel in await sweep(self._gate, ends=ends):
             await self._ask(channel)
         await forget(self._gate)
@@ -153,6 +190,7 @@ class Jobs:
     async def _work(self) -> None:
         """A worker for ever: after an outage it may return as well as raise."""
         while not self._stopping.is_set():
+            self._begin(self._ask_delivery())
             try:
                 await self._app.run_worker_async(
                     concurrency=_MOST_AT_ONCE,

@@ -21,6 +21,7 @@ UPSTREAM_CALLS = Counter("mjgate_upstream_calls", "Calls to upstreams.", ["chann
 RESPONSE_FAULTS = Counter(
     "mjgate_response_validation_faults", "Answers of ours that broke the contract.", ["operation"]
 )
+CALLBACKS = Counter("mjgate_callbacks", "Attempts to deliver callbacks.", ["outcome"])
 BATCH_ROWS = Histogram(
     "mjgate_batch_rows", "Rows in one group commit.", buckets=[2**power for power in range(10)]
 )
@@ -41,6 +42,12 @@ def requests(operation: str, status: int) -> Counter:
 def upstream_calls(channel: str, outcome: str) -> Counter:
     """The counter of one channel's calls that ended alike."""
     return UPSTREAM_CALLS.labels(channel, outcome)
+
+
+@functools.cache
+def callbacks(outcome: str) -> Counter:
+    """The counter of the attempts that ended alike."""
+    return CALLBACKS.labels(outcome)
 
 
 class Gauges(Collector):

@@ -14,7 +14,15 @@ from schemathesis import Case, CheckContext, Response
 
 from tests.contract.document import faults
 from tests.fuzz.faults import WORD
-from tests.fuzz.words import BLANK, broken_rules, is_blank, odd_questions, parsed
+from tests.fuzz.words import (
+    BLANK,
+    NO_HOOK,
+    broken_rules,
+    is_blank,
+    is_odd_hook,
+    odd_questions,
+    parsed,
+)
 
 UPSTREAM_KEY = "the-upstream-s-own-key"
 """The key of the channel that is fuzzed; nobody but the upstream may see it."""
@@ -233,9 +241,13 @@ def refusable(response: Response) -> list[str]:
 
 
 def doubtful(response: Response) -> list[str]:
-    """What a refusal of the request may say of its query, though that fits the schema."""
+    """What a refusal of the request may say of its query or hook, though they fit the schema."""
     address = urlsplit(response.request.url or "")
-    return odd_questions(dict(parse_qsl(address.query))) if address.path == USAGE else []
+    if address.path == USAGE:
+        return odd_questions(dict(parse_qsl(address.query)))
+    body = parsed(response.request.body)
+    odd = isinstance(body, dict) and is_odd_hook(body.get("notifyHook"))
+    return [NO_HOOK] if odd else []
 
 
 def sent_in(response: Response) -> bytes:

@@ -1,11 +1,15 @@
 """Rules that the contract says in words, since no schema can: what is refused everywhere."""
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 LEAST, MOST = -(2**63), 2**63 - 1
+_PLAIN_HOOK = re.compile(
+    r"https?://((?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?\.)*[A-Za-z]+)(?::([0-9]+))?(?:[/?#\s]|$)"
+)
 
 
 def _has_nul(leaf: Any) -> bool:
@@ -30,6 +34,8 @@ BLANK = "must not be blank"
 """What a refusal says of a prompt."""
 
 
+NO_HOOK = "must be an absolute http or https address without credentials"
+"""What a refusal says of an address that has the form of one, such as http://[::::]:99999."""
 NO_DAY = "must be a day of the calendar"
 NO_CURSOR = "must be the cursor of an answer to this token"
 MOST_DAYS = 366
@@ -57,6 +63,14 @@ def broken_rules(value: Any) -> list[str]:
 def is_blank(prompt: Any) -> bool:
     """Whether a prompt is white space alone, of any alphabet: patterns know only some of it."""
     return isinstance(prompt, str) and not prompt.strip()
+
+
+def is_odd_hook(hook: Any) -> bool:
+    """Whether an address is so odd that it may be refused, though it fits the schema."""
+    if not isinstance(hook, str) or not hook.strip():
+        return False
+    found = _PLAIN_HOOK.match(hook)
+    return not found or (found[2] is not None and not 0 < int(found[2]) < 2**16)
 
 
 def tame(value: Any) -> Any:

@@ -10,9 +10,11 @@ from mjgate.app import open_gate
 from mjgate.config import read_config
 from mjgate.errors import ConfigError
 from mjgate.flight import Flight
-from mjgate.store.capacity import PER_PROCESS, SPARE, refuse_crowd
+from mjgate.store.capacity import DELIVERY, PER_PROCESS, SPARE, refuse_crowd
 from mjgate.store.cipher import Cipher
 from tests.harness import SECRET_KEY, until
+
+BESIDE = ("mjgate channel", "mjgate deliveries")
 
 
 def connections(uri: str) -> list[str]:
@@ -38,7 +40,7 @@ async def test_a_process_that_does_everything_at_once_opens_so_many(database: st
         for _ in range(20):
             open_now = connections(database)
             await asyncio.sleep(0)
-            ours = [name for name in open_now if not name.startswith("mjgate channel")]
+            ours = [name for name in open_now if not name.startswith(BESIDE)]
             assert len(ours) <= PER_PROCESS, ours
         assert 8 == open_now.count("mjgate")
         assert {"mjgate writer", "mjgate reader", "mjgate changes"} <= set(open_now)
@@ -54,14 +56,14 @@ def test_workers_that_do_not_fit_are_refused_with_how_many_do(database: str) -> 
             "insert into channels (name, base_url, dialect, priority, weight, models, state) "
             "select 'c' || n, '', 'auto', 0, 1, '{}', 'enabled' from generate_series(1, 8) n"
         )
-    beside = 3 + 8 + SPARE
+    beside = 3 + 8 + DELIVERY + SPARE
     need = 5 * PER_PROCESS + beside
 
     with pytest.raises(ConfigError) as refusal:
         refuse_crowd(database, 5)
 
     assert (
-        f"--workers 5 may need {need} connections (16 each, 21 beside them), and PostgreSQL "
+        f"--workers 5 may need {need} connections (16 each, 22 beside them), and PostgreSQL "
         f"takes 100; use --workers 4, or set max_connections = {need} in the postgresql.conf "
         "of the data directory and start again"
     ) == str(refusal.value)

@@ -61,7 +61,25 @@ async def test_the_census_counts_tasks_and_money(store: Store) -> None:
     await running(store, 2, client)
     query(store, "update tokens set spent = 5")
 
-    assert Census({"sending": 1, "running": 1}, 2 * PRICE, 5) == await take_census(store.pool)
+    assert Census({"sending": 1, "running": 1}, 2 * PRICE, 5, 0, 0.0) == (
+        await take_census(store.pool)
+    )
+
+
+async def test_the_census_counts_callbacks_that_wait_and_how_long(store: Store) -> None:
+    for state, seconds in (("waiting", 60), ("waiting", 30), ("given up", 90)):
+        query(
+            store,
+            "insert into deliveries (task_id, token_id, receiver, version, final, state, since, "
+            "due_at) values (%s, 1, '', 1, false, %s, now() - %s * interval '1 s', now())",
+            seconds,
+            state,
+            seconds,
+        )
+
+    census = await take_census(store.pool)
+
+    assert (2, 60) == (census.callbacks, round(census.oldest_s, -1))
 
 
 async def test_the_repr_of_a_store_shows_no_address(store: Store) -> None:

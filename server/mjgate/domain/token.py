@@ -37,13 +37,15 @@ class Period(StrEnum):
 class Token:
     """A client as it is known after its key was found.
 
-    `expires_ms` is milliseconds since 1970. Without `addresses` it may come from any.
+    `expires_ms` is milliseconds since 1970. Without `addresses` it may come from any. `hook` is
+    where its tasks are told of when a request names no address.
     """
 
     id: int
     label: str
     expires_ms: int | None = None
     addresses: Collection[Network] | None = None
+    hook: str | None = None
 
     def expired(self, now_ms: int) -> bool:
         return self.expires_ms is not None and self.expires_ms <= now_ms
@@ -79,6 +81,7 @@ class Account:
     addresses: list[str] | None
     created_ms: int
     revoked_ms: int | None
+    notify_hook: str | None = None
 
     @property
     def remaining(self) -> int | None:

@@ -60,4 +60,16 @@ def _gauges(census: Census) -> list[Metric]:
         gauge("mjgate_unknown_tasks", "Sends whose outcome is unknown.", None, unknown),
         gauge("mjgate_held_dollars", "Held of all tokens.", None, {"": census.held / MICROS}),
         gauge("mjgate_spent_dollars", "Spent of all tokens.", None, {"": census.spent / MICROS}),
+        gauge(
+            "mjgate_waiting_callbacks",
+            "Callbacks to be delivered.",
+            None,
+            {"": float(census.callbacks)},
+        ),
+        gauge(
+            "mjgate_oldest_callback_seconds",
+            "How long the oldest of them has waited.",
+            None,
+            {"": census.oldest_s},
+        ),
     ]

@@ -5,10 +5,12 @@ from typing import Any
 
 from mjgate.contract.call import Answer, Call
 from mjgate.contract.schema import broken
+from mjgate.domain.hook import NO_HOOK, parse_hook
 from mjgate.domain.send import Claim, claim_of
 from mjgate.errors import NotFound, Replay, Violation
 from mjgate.gate import Gate
 from mjgate.log import note
+from mjgate.services.show import show
 from mjgate.services.submit import ChangeOf, Imagine, change, imagine
 from mjgate.store.database import reached
 from mjgate.store.tasks import fetch_tasks
@@ -51,7 +53,7 @@ async def fetch_task(gate: Gate, call: Call) -> Answer:
     if task is None:
         raise NotFound(f"There is no task {wanted} of this token.")
     note(task=number)
-    return Answer(200, task.wire())
+    return Answer(200, show(gate, task))
 
 
 async def list_tasks(gate: Gate, call: Call) -> Answer:
@@ -60,7 +62,7 @@ async def list_tasks(gate: Gate, call: Call) -> Answer:
     with reached():
         tasks = await fetch_tasks(gate.store.pool, call.client.id, asked) if asked else []
     found = {task.id: task for task in tasks}
-    return Answer(200, [found[number].wire() for number in asked if number in found])
+    return Answer(200, [show(gate, found[number]) for number in asked if number in found])
 
 
 async def _submitted(gate: Gate, work: Coroutine[Any, Any, dict[str, Any]]) -> Answer:
@@ -86,4 +88,13 @@ def _number(reference: Any) -> int | None:
 
 
 def _hook(body: dict[str, Any]) -> str | None:
-    return (body.get("notifyHook") or "").strip() or None
+    """Where its client wants to be called; None where it does not say.
+
+    Raises:
+        InvalidRequest: nobody could be called there.
+    """
+    text = (body.get("notifyHook") or "").strip()
+    try:
+        return parse_hook(text) if text else None
+    except ValueError:
+        raise broken([Violation("/notifyHook", NO_HOOK)]) from None

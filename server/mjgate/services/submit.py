@@ -209,7 +209,7 @@ async def _intent(gate: Gate, token: Token, draft: _Draft) -> Intent:
         prompt=draft.prompt,
         description=draft.description,
         state=draft.state,
-        hook=draft.hook,
+        hook=draft.hook or token.hook or _global_hook(gate),
         marker=f"mjgate:{os.urandom(_MARK_BYTES).hex()}",
         submit_ms=gate.clock(),
         send_s=(gate.config.upstream_timeout + _MARGIN_S) * len(draft.channels) + _MARGIN_S,
@@ -217,6 +217,11 @@ async def _intent(gate: Gate, token: Token, draft: _Draft) -> Intent:
         price_version=prices.version,
         claim=draft.claim,
     )
+
+
+def _global_hook(gate: Gate) -> str | None:
+    hook = gate.config.notify_hook
+    return hook.get_secret_value() if hook else None
 
 
 async def _admit(gate: Gate, intent: Intent) -> None:

@@ -7,6 +7,8 @@ from mjgate.errors import ConfigError
 PER_PROCESS = 16
 """What a serving process opens at most: 8 of its pool, 5 of its jobs, and one each to write, to
 read and to hear of changes. Channels come on top, one for each wherever it is followed."""
+DELIVERY = 1
+"""Wherever callbacks are delivered."""
 SPARE = 10
 """For commands beside the server."""
 
@@ -27,7 +29,7 @@ def refuse_crowd(uri: str, processes: int) -> None:
         row = connection.execute(_ROOM).fetchone()
         assert row is not None
         most, reserved, channels = row
-    beside = reserved + channels + SPARE
+    beside = reserved + channels + DELIVERY + SPARE
     need = processes * PER_PROCESS + beside
     if need > most:
         raise ConfigError(

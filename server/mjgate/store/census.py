@@ -4,14 +4,24 @@ from dataclasses import dataclass
 
 from psycopg_pool import AsyncConnectionPool
 
+_WAITING = """
+select count(*), coalesce(extract(epoch from clock_timestamp() - min(since)), 0)::float8
+from deliveries where state = 'waiting'
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Census:
-    """Tasks by phase; held and spent of all tokens in micro-dollars."""
+    """Tasks by phase; held and spent of all tokens in micro-dollars.
+
+    `callbacks` wait to be delivered, the oldest of them for `oldest_s` seconds.
+    """
 
     phases: dict[str, int]
     held: int
     spent: int
+    callbacks: int
+    oldest_s: float
 
 
 async def take_census(pool: AsyncConnectionPool) -> Census:
@@ -22,5 +32,8 @@ async def take_census(pool: AsyncConnectionPool) -> Census:
             "select coalesce(sum(held), 0)::bigint, coalesce(sum(spent), 0)::bigint from tokens"
         )
         row = await cursor.fetchone()
+        cursor = await connection.execute(_WAITING)
+        waiting = await cursor.fetchone()
     assert row is not None
-    return Census(phases, int(row[0]), int(row[1]))
+    assert waiting is not None
+    return Census(phases, int(row[0]), int(row[1]), *waiting)

@@ -9,17 +9,27 @@ from mjgate.store.connect import connect
 
 _CHANNEL = 0x6D6A
 _SERVES = 0x6D6A73657276
+_DELIVERY = 0x6D6A64656C
 
 
 @asynccontextmanager
 async def channel_lock(uri: str, channel: int) -> AsyncIterator[bool]:
     """Whether this process alone follows a channel, for as long as the block lasts."""
     async with await connect(uri, f"channel {channel}") as connection:
-        cursor = await connection.execute(
-            "select pg_try_advisory_lock(%s, %s)", [_CHANNEL, channel]
-        )
-        row = await cursor.fetchone()
-        yield bool(row and row[0])
+        yield await _try(connection, "%s, %s", _CHANNEL, channel)
+
+
+@asynccontextmanager
+async def delivery_lock(uri: str) -> AsyncIterator[bool]:
+    """Whether this process alone delivers callbacks, for as long as the block lasts."""
+    async with await connect(uri, "deliveries") as connection:
+        yield await _try(connection, "%s", _DELIVERY)
+
+
+async def _try(connection: AsyncConnection, places: str, *numbers: int) -> bool:
+    statement = f"select pg_try_advisory_lock({places})"
+    row = await (await connection.execute(statement.encode(), numbers)).fetchone()
+    return bool(row and row[0])
 
 
 async def say_serving(connection: AsyncConnection) -> None:

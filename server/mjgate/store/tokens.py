@@ -10,6 +10,11 @@ from psycopg_pool import AsyncConnectionPool
 from mjgate.domain.token import Account, Token, key_hash, key_hint
 from mjgate.errors import CommandError
 
+_CLIENT = """
+select id, label, (extract(epoch from expires_at) * 1000)::bigint as expires_ms, addresses,
+  notify_hook as hook
+from tokens where revoked_at is null and """
+
 # What is spent and held is of the period in which the last submit came: of a later one it is 0.
 _ACCOUNT = """
 select id, label, hint, budget, period,
@@ -22,7 +27,7 @@ select id, label, hint, budget, period,
   (extract(epoch from expires_at) * 1000)::bigint as expires_ms,
   addresses::text[] as addresses,
   (extract(epoch from created_at) * 1000)::bigint as created_ms,
-  (extract(epoch from revoked_at) * 1000)::bigint as revoked_ms
+  (extract(epoch from revoked_at) * 1000)::bigint as revoked_ms, notify_hook
 from (select *, greatest(period_start, period_key(period, now())) as present from tokens) t
 """
 
@@ -44,13 +49,23 @@ async def find_token(pool: AsyncConnectionPool, hashed: bytes) -> Token | None:
     """The token of a hashed key, unless it is revoked."""
     async with pool.connection() as connection:
         cursor = connection.cursor(row_factory=class_row(Token))
-        await cursor.execute(
-            "select id, label, (extract(epoch from expires_at) * 1000)::bigint as expires_ms, "
-            "addresses from tokens where key_hash = %s and revoked_at is null",
-            [hashed],
-            prepare=True,
-        )
+        await cursor.execute(_CLIENT + "key_hash = %s", [hashed], prepare=True)
         return await cursor.fetchone()
+
+
+async def find_labelled(pool: AsyncConnectionPool, label: str) -> Token:
+    """The token of a label.
+
+    Raises:
+        CommandError: there is none.
+    """
+    async with pool.connection() as connection:
+        cursor = connection.cursor(row_factory=class_row(Token))
+        await cursor.execute(_CLIENT + "label = %s", [label])
+        token = await cursor.fetchone()
+    if token is None:
+        raise _unknown(label)
+    return token
 
 
 async def add_token(
