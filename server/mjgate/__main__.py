@@ -12,6 +12,7 @@ from mjgate.commands.price import price
 from mjgate.commands.secrets import secrets
 from mjgate.commands.serve import sandbox, serve, worker_process
 from mjgate.commands.token import token
+from mjgate.commands.webhook import webhook
 
 
 @click.group(cls=Frame)
@@ -24,7 +25,20 @@ def main() -> None:
     """
 
 
-for command in (serve, worker_process, sandbox, token, channel, price, ledger, jobs, db, secrets):
+_COMMANDS = (
+    serve,
+    worker_process,
+    sandbox,
+    token,
+    channel,
+    price,
+    webhook,
+    ledger,
+    jobs,
+    db,
+    secrets,
+)
+for command in _COMMANDS:
     main.add_command(command)
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from mjgate.commands.frame import asked_wrong, json_option, print_json, print_table, with_data
+from mjgate.domain.hook import parse_hook
 from mjgate.domain.money import dollars, micros
 from mjgate.domain.token import (
     MOST_IN_FLIGHT,
@@ -27,7 +28,7 @@ _MOST_LABEL = 100
 _NONE = "none"
 _HEADERS = [
     *("LABEL", "TOKEN", "BUDGET $", "PERIOD", "RESETS", "SPENT $", "HELD $", "LEFT $"),
-    *("IN FLIGHT", "A MINUTE", "MODELS", "EXPIRES", "ADDRESSES", "SINCE", "STATE"),
+    *("IN FLIGHT", "A MINUTE", "MODELS", "EXPIRES", "ADDRESSES", "HOOK", "SINCE", "STATE"),
 ]
 Words = tuple[str, ...]
 
@@ -49,6 +50,9 @@ def _limits(command: Callable[..., None]) -> Callable[..., None]:
         click.option("--expires", metavar="DAY", help="Such as 2027-01-01, in UTC."),
         click.option(
             "--allow-ip", metavar="NETWORK,...", multiple=True, help="Such as 10.0.0.0/8."
+        ),
+        click.option(
+            "--notify-hook", metavar="URL", help="Called when a request names no notifyHook."
         ),
     )
     for option in reversed(options):
@@ -136,6 +140,7 @@ def _columns(options: Mapping[str, Any]) -> dict[str, Any]:
         "models": ("models", partial(_each, parse_model)),
         "expires": ("expires_at", parse_moment),
         "allow_ip": ("addresses", partial(_each, parse_network)),
+        "notify_hook": ("notify_hook", _hook),
     }
     given = {name: value for name, value in options.items() if value not in (None, ())}
     with asked_wrong():
@@ -144,6 +149,13 @@ def _columns(options: Mapping[str, Any]) -> dict[str, Any]:
             for name, (column, read) in readers.items()
             if name in given
         }
+
+
+def _hook(text: str) -> str:
+    try:
+        return parse_hook(text)
+    except ValueError as error:
+        raise ValueError(f"--notify-hook {text!r}: {error}") from None
 
 
 def _each(read: Callable[[str], Any], lists: Words) -> list[Any]:
@@ -171,6 +183,7 @@ def _row(account: Account) -> list[str]:
         _joined(account.models),
         _day(account.expires_ms),
         _joined(account.addresses),
+        account.notify_hook or "",
         _day(account.created_ms),
         _state(account),
     ]
@@ -192,6 +205,7 @@ def _shown(account: Account) -> dict[str, Any]:
         "models": account.models,
         "expires_ms": account.expires_ms,
         "addresses": account.addresses,
+        "notify_hook": account.notify_hook,
         "created_ms": account.created_ms,
         "revoked": account.revoked_ms is not None,
     }
