@@ -118,6 +118,36 @@ def test_a_proxy_that_is_no_network_is_named(monkeypatch: pytest.MonkeyPatch) ->
         read_config()
 
 
+def test_the_schedule_of_callbacks_is_seconds_with_commas_between(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert (5, 300, 1800, 7200, 18000, 36000, 50400, 72000, 86400) == (
+        read_config().callback_schedule
+    )
+    monkeypatch.setenv("MJGATE_CALLBACK_SCHEDULE", "0.5, 60")
+    assert (0.5, 60) == read_config().callback_schedule
+
+    monkeypatch.setenv("MJGATE_CALLBACK_SCHEDULE", "5,soon")
+    with pytest.raises(ConfigError, match=r"MJGATE_CALLBACK_SCHEDULE='soon': .*number"):
+        read_config()
+
+
+def test_a_global_hook_is_an_address_and_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MJGATE_NOTIFY_HOOK", "https://example.org/hook?topsecret")
+    config = read_config()
+    assert config.notify_hook is not None
+    assert "https://example.org/hook?topsecret" == config.notify_hook.get_secret_value()
+    assert "topsecret" not in repr(config)
+
+    monkeypatch.setenv("MJGATE_NOTIFY_HOOK", "")
+    assert read_config().notify_hook is None
+
+    monkeypatch.setenv("MJGATE_NOTIFY_HOOK", "ftp://topsecret@example.org/")
+    with pytest.raises(ConfigError, match=r"^MJGATE_NOTIFY_HOOK: .*http or https") as refusal:
+        read_config()
+    assert "topsecret" not in str(refusal.value)
+
+
 def test_settings_are_frozen() -> None:
     config = read_config()
 

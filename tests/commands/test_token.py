@@ -45,6 +45,7 @@ def test_a_new_token_as_json_has_the_key_and_what_a_list_has(commands: Commands)
         "models": None,
         "expires_ms": None,
         "addresses": None,
+        "notify_hook": None,
         "revoked": False,
     } == made
 

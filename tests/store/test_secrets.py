@@ -7,7 +7,7 @@ from mjgate.errors import CommandError
 from mjgate.store.channels import add_channel, list_channels
 from mjgate.store.cipher import Cipher, new_secret_key
 from mjgate.store.database import Store
-from mjgate.store.secrets import Tally, count_secrets, rotate_secrets, rotating, unreadable_channels
+from mjgate.store.secrets import Tally, count_secrets, rotate_secrets, rotating, unreadable
 from tests.harness import SECRET_KEY
 from tests.store.rows import query
 from tests.store.test_changes import SETTINGS
@@ -57,7 +57,7 @@ async def test_a_value_that_no_key_opens_stops_the_rotation_and_is_named(three: 
         rotate_secrets(connection, both)
 
     assert before == sealed(three)
-    assert ["b"] == unreadable_channels(three.uri, both)
+    assert {"channels": ["b"]} == unreadable(three.uri, both)
 
 
 async def test_two_rotations_go_one_after_the_other(three: Store) -> None:

@@ -18,10 +18,15 @@ from mjgate.store.checkup import Checkup, check_up
 from mjgate.store.draft import draft_of
 from mjgate.store.dump import Dump, write_dump
 from mjgate.store.restore import restore_dump
-from mjgate.store.secrets import unreadable_channels
+from mjgate.store.secrets import unreadable
 
 _LITTLE_ROOM = 1 << 30
 _STANDARD = "-"
+_SEALED = {
+    "channels": ("keys", "mjgate channel set {} --key-file FILE"),
+    "signing_secrets": ("signing secrets", "mjgate webhook secret {} --rotate"),
+}
+"""What is encrypted in which table, and how it is set anew."""
 
 
 @click.group()
@@ -172,14 +177,12 @@ def _counted(dumped: Dump) -> str:
 
 
 def _closed(base: Base) -> list[str]:
-    """What to say of channels whose keys were written with another secret key."""
-    closed = unreadable_channels(base.uri, base.cipher)
-    if not closed:
-        return []
+    """What to say of channels and tokens whose secrets were written with another secret key."""
     return [
-        f"{base.key_file or 'MJGATE_SECRET_KEY'} does not open the keys of "
-        f"{', '.join(map(repr, closed))}; add what they were written with behind a comma, or "
-        f"set each anew with: mjgate channel set {closed[0]} --key-file FILE"
+        f"{base.key_file or 'MJGATE_SECRET_KEY'} does not open the {_SEALED[table][0]} of "
+        f"{', '.join(map(repr, owners))}; add what they were written with behind a comma, or "
+        f"set each anew with: {_SEALED[table][1].format(owners[0])}"
+        for table, owners in unreadable(base.uri, base.cipher).items()
     ]
 
 

@@ -28,7 +28,7 @@ _MOST_LABEL = 100
 _NONE = "none"
 _HEADERS = [
     *("LABEL", "TOKEN", "BUDGET $", "PERIOD", "RESETS", "SPENT $", "HELD $", "LEFT $"),
-    *("IN FLIGHT", "A MINUTE", "MODELS", "EXPIRES", "ADDRESSES", "HOOK", "SINCE", "STATE"),
+    *("IN FLIGHT", "A MINUTE", "MODELS", "EXPIRES", "ADDRESSES", "SINCE", "STATE"),
 ]
 Words = tuple[str, ...]
 
@@ -183,7 +183,6 @@ def _row(account: Account) -> list[str]:
         _joined(account.models),
         _day(account.expires_ms),
         _joined(account.addresses),
-        account.notify_hook or "",
         _day(account.created_ms),
         _state(account),
     ]

@@ -80,10 +80,14 @@ def rotate_secrets(connection: psycopg.Connection, cipher: Cipher) -> Tally:
     return found
 
 
-def unreadable_channels(uri: str, cipher: Cipher) -> list[str]:
-    """The names of channels whose key no key of ours opens."""
+def unreadable(uri: str, cipher: Cipher) -> dict[str, list[str]]:
+    """The owners of the values that no key of ours opens, by table."""
+    found: dict[str, list[str]] = {}
     with psycopg.connect(uri, autocommit=True, application_name="mjgate secrets") as connection:
-        return count_secrets(connection, cipher).closed
+        for each in _sealed(connection):
+            if not cipher.opens(each.cipher):
+                found.setdefault(each.table, []).append(each.owner)
+    return found
 
 
 def _columns(connection: psycopg.Connection) -> list[tuple[str, str]]:
