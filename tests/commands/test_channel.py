@@ -37,6 +37,7 @@ def test_an_upstream_is_asked_how_it_speaks(
         "priority": 0,
         "weight": 1,
         "models": ["midjourney"],
+        "deadline": None,
         "state": "enabled",
         "fault": None,
     } == one(commands)
@@ -46,20 +47,21 @@ def test_every_setting_can_be_given_and_changed(commands: Commands, upstream: Up
     url = upstream()
     found = commands.json(
         "channel", "add", "home", "--url", f"{url}/mj/", "--dialect", "novicezk", "--priority",
-        "-3", "--weight", "0", "--models", "mj_imagine, swap_face,",
+        "-3", "--weight", "0", "--models", "mj_imagine, swap_face,", "--deadline", "600",
     )  # fmt: skip
     ms = found.pop("ms")
     assert ms >= 0
     assert {"name": "home", "ok": True, "dialect": "novicezk", "problem": None} == found
     channel = one(commands)
-    assert (url, False, "novicezk", -3, 0, ["mj_imagine", "swap_face"]) == tuple(
-        channel[name] for name in ("url", "has_key", "dialect", "priority", "weight", "models")
+    names = ("url", "has_key", "dialect", "priority", "weight", "models", "deadline")
+    assert (url, False, "novicezk", -3, 0, ["mj_imagine", "swap_face"], 600) == tuple(
+        channel[name] for name in names
     )
 
     assert "Changed 'home'.\n" == commands.good(
         "channel", "set", "home", "--url", "https://example.com:8443/base", "--dialect", "new-api",
         "--priority", "7", "--weight", "9", "--models", "midjourney", "--state", "draining",
-        "--key", "k",
+        "--key", "k", "--deadline", "0.5",
     )  # fmt: skip
     assert {
         "name": "home",
@@ -70,11 +72,20 @@ def test_every_setting_can_be_given_and_changed(commands: Commands, upstream: Up
         "priority": 7,
         "weight": 9,
         "models": ["midjourney"],
+        "deadline": 0.5,
         "state": "draining",
         "fault": None,
     } == one(commands)
     assert {"name": "home", "set": True} == commands.json("channel", "set", "home", "--weight", "0")
     assert 0 == one(commands)["weight"]
+    assert "Changed 'home'.\n" == commands.good("channel", "set", "home", "--deadline", "none")
+    assert one(commands)["deadline"] is None
+
+
+@pytest.mark.parametrize("deadline", ["", "0", "-1", "nan", "inf", "604801", "1h", "None"])
+def test_a_deadline_that_is_none_is_refused(commands: Commands, deadline: str) -> None:
+    fault = f"--deadline {deadline!r} is neither none nor seconds, above 0 and up to 604800"
+    assert fault == commands.fault("channel", "set", "home", "--deadline", deadline)
 
 
 def test_the_list_is_a_table(commands: Commands, upstream: Upstream) -> None:
@@ -83,17 +94,18 @@ def test_the_list_is_a_table(commands: Commands, upstream: Upstream) -> None:
     )
     url = upstream()
     commands.good("channel", "add", "b", "--url", url, "--key", "x")
-    commands.good("channel", "add", "a", "--url", url, "--dialect", "buttons")
+    commands.good("channel", "add", "a", "--url", url, "--dialect", "buttons", "--deadline", "60")
     commands("channel", "add", "c", "--url", DEAD)
     header, _, *rows = commands.good("channel", "list").splitlines()
     assert (
-        "NAME", "URL", "KEY", "DIALECT", "PRIORITY", "WEIGHT", "MODELS", "STATE", "FAULT",
+        "NAME", "URL", "KEY", "DIALECT", "PRIORITY", "WEIGHT", "MODELS", "DEADLINE", "STATE",
+        "FAULT",
     ) == tuple(header.split())  # fmt: skip
     cells = [re.split(r"  +", row.strip()) for row in rows]
     assert [
-        ["a", url, "none", "buttons", "0", "1", "midjourney", "enabled"],
-        ["b", url, "yes", "auto: novicezk", "0", "1", "midjourney", "enabled"],
-        ["c", DEAD, "none", "auto: ?", "0", "1", "midjourney", "enabled",
+        ["a", url, "none", "buttons", "0", "1", "midjourney", "60", "enabled"],
+        ["b", url, "yes", "auto: novicezk", "0", "1", "midjourney", "none", "enabled"],
+        ["c", DEAD, "none", "auto: ?", "0", "1", "midjourney", "none", "enabled",
          f"{DEAD} does not answer"],
     ] == cells  # fmt: skip
 

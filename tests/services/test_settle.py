@@ -62,6 +62,19 @@ async def test_an_accepted_submit_is_answered_again_whatever_has_become_of_its_c
     assert (PRICE, 0) == money(gate.store, owner.id)
 
 
+@pytest.mark.parametrize(("deadline_s", "seconds"), [(None, 1800), (60.0, 60)])
+async def test_a_task_has_the_deadline_of_its_channel_or_the_default(
+    gate: Gate, deadline_s: float | None, seconds: int
+) -> None:
+    async with raw_upstream(ACCEPTED) as raw:
+        await channel(gate, "raw", raw.address, deadline_s=deadline_s)
+        await imagine(gate, await client(gate), picture())
+
+    assert [(seconds,)] == query(
+        gate.store, "select round(extract(epoch from deadline - accepted_at))::int from tasks"
+    )
+
+
 @pytest.mark.parametrize(
     ("speak", "kind"),
     [

@@ -36,6 +36,12 @@ from mjgate.upstream.transport import Transport
 from mjgate.upstream.upstreams import DIALECTS
 
 _TEST_S = 10.0
+_NONE = "none"
+_HEADERS = (
+    *("NAME", "URL", "KEY", "DIALECT", "PRIORITY", "WEIGHT", "MODELS", "DEADLINE"),
+    *("STATE", "FAULT"),
+)
+_MOST_DEADLINE_S = 7 * 86400
 _MOST_NAME = 100
 
 
@@ -66,6 +72,11 @@ def _settings(command: Any) -> Any:
     """The options that `add` and `set` share."""
     for option in (
         click.option("--models", metavar="NAME,...", help=f"Default: {DOCUMENTED_MODEL}."),
+        click.option(
+            "--deadline",
+            metavar="SECONDS|none",
+            help="What a task has to end; none is MJGATE_TASK_DEADLINE.",
+        ),
         click.option("--weight", type=click.IntRange(0, 10**6), help="Share of its priority."),
         click.option("--priority", type=click.IntRange(-(10**6), 10**6), help="Highest first."),
         click.option("--dialect", type=click.Choice([d.value for d in Dialect])),
@@ -100,6 +111,7 @@ def add(
         "priority": options["priority"] or 0,
         "weight": 1 if options["weight"] is None else options["weight"],
         "models": _models(options["models"]) or [DOCUMENTED_MODEL],
+        **_deadline(options["deadline"]),
         "state": ChannelState.ENABLED,
     }
 
@@ -127,13 +139,13 @@ def list_(as_json: bool) -> None:
             each.priority,
             each.weight,
             ",".join(each.models),
+            _NONE if each.deadline_s is None else f"{each.deadline_s:g}",
             each.state,
             each.fault or "",
         ]
         for each in channels
     ]
-    headers = ["NAME", "URL", "KEY", "DIALECT", "PRIORITY", "WEIGHT", "MODELS", "STATE", "FAULT"]
-    print_table(headers, rows, "No channels. Add one with: mjgate channel add NAME --url URL")
+    print_table(_HEADERS, rows, "No channels. Add one with: mjgate channel add NAME --url URL")
 
 
 @channel.command(name="set")
@@ -162,7 +174,7 @@ def set_(
             "weight": options["weight"],
             "models": _models(options["models"]),
         }
-    )
+    ) | _deadline(options["deadline"])
     if not settings:
         raise CommandError("nothing to set; see: mjgate channel set --help")
     if settings.keys() & {"base_url", "dialect"}:
@@ -285,6 +297,7 @@ def _shown(channel: Channel) -> dict[str, Any]:
         "priority": channel.priority,
         "weight": channel.weight,
         "models": channel.models,
+        "deadline": channel.deadline_s,
         "state": channel.state,
         "fault": channel.fault,
     }
@@ -329,3 +342,20 @@ def _models(models: str | None) -> Sequence[str] | None:
     if not names:
         raise CommandError(f"--models {models!r} names none")
     return names
+
+
+def _deadline(word: str | None) -> dict[str, float | None]:
+    """The column that was given; None takes the channel's own deadline off."""
+    if word is None:
+        return {}
+    if word == _NONE:
+        return {"deadline_s": None}
+    try:
+        seconds = float(word)
+    except ValueError:
+        seconds = 0
+    if not 0 < seconds <= _MOST_DEADLINE_S:
+        raise CommandError(
+            f"--deadline {word!r} is neither none nor seconds, above 0 and up to {_MOST_DEADLINE_S}"
+        )
+    return {"deadline_s": seconds}

@@ -25,7 +25,10 @@ class ChannelState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """A way to an upstream. `dialect` is what was set, `spoken` what is in use."""
+    """A way to an upstream. `dialect` is what was set, `spoken` what is in use.
+
+    `deadline_s` is what its tasks have to end, in seconds; None where the default holds.
+    """
 
     id: int
     name: str
@@ -38,6 +41,7 @@ class Channel:
     models: tuple[str, ...]
     state: ChannelState
     fault: str | None = None
+    deadline_s: float | None = None
 
     def __repr__(self) -> str:
         return f"Channel({self.id}, {self.name!r}, {self.spoken or self.dialect})"

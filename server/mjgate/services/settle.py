@@ -98,7 +98,8 @@ def _settlement(
     **bound: Any,
 ) -> Settlement:
     claim = _conclusion(intent.claim, said, final) if intent.claim else None
-    return Settlement(intent.id, channel.id, phase, gate.config.task_deadline, claim=claim, **bound)
+    deadline_s = channel.deadline_s or gate.config.task_deadline
+    return Settlement(intent.id, channel.id, phase, deadline_s, claim=claim, **bound)
 
 
 def _conclusion(claim: Claim, said: Said, final: bool) -> Conclusion:

@@ -11,7 +11,10 @@ from mjgate.domain.channel import Channel, ChannelState, Dialect
 from mjgate.errors import CommandError
 from mjgate.store.cipher import Cipher
 
-_COLUMNS = "id, name, base_url, key_cipher, dialect, spoken, priority, weight, models, state, fault"
+_COLUMNS = (
+    "id, name, base_url, key_cipher, dialect, spoken, priority, weight, models, state, fault, "
+    "deadline_s"
+)
 
 
 async def list_channels(pool: AsyncConnectionPool, cipher: Cipher) -> list[Channel]:
@@ -119,4 +122,5 @@ def _channel(row: Mapping[str, Any], cipher: Cipher) -> Channel:
         models=tuple(row["models"]),
         state=ChannelState(row["state"]),
         fault=row["fault"],
+        deadline_s=row["deadline_s"],
     )
