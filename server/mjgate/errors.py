@@ -10,7 +10,8 @@ MjgateError
 │       └── StoreLocked      no key of ours opens its secrets
 ├── SendError                a request to an upstream has no answer
 │   ├── NotSent              not a byte went out: it may be sent elsewhere
-│   └── Broken               a byte went out: what it did is unknown
+│   ├── Broken               a byte went out: what it did is unknown
+│   └── Unusable             it was answered, but not with what was asked for
 ├── AddressRefused           an address of others must not be connected to
 ├── Replay                   a key's first request was answered: the answer to give again
 └── ApiError                 an answer in the contract's error shape
@@ -80,6 +81,10 @@ class NotSent(SendError):
 
 class Broken(SendError):
     """Raised when the connection broke or timed out after a byte was sent."""
+
+
+class Unusable(SendError):
+    """Raised when an upstream answered a question with something else."""
 
 
 class AddressRefused(MjgateError, OSError):

@@ -169,6 +169,7 @@ def test_recorded_tasks_are_read(dialect: str, at_least: int) -> None:
             sight.finish_ms,
         )
         assert sight.ended == (task["status"] in ENDS)
+        assert (task_id, sight) == DIALECTS[Dialect(dialect)].read(json.dumps(task).encode())
         assert {"finalPrompt", "finalZhPrompt"} >= (sight.properties or {}).keys()
 
 
@@ -183,6 +184,28 @@ def test_recorded_buttons_are_kept() -> None:
 @given(anything)
 def test_garbage_is_no_task(item: Any) -> None:
     assert Novicezk().sight(item) is None or isinstance(item, dict)
+
+
+@given(anything)
+def test_garbage_is_no_task_as_text_either(item: Any) -> None:
+    seen = Novicezk().sight(item)
+
+    assert (seen and seen[:2]) == Novicezk().read(json.dumps(item).encode())
+
+
+@given(st.fixed_dictionaries({}, optional=dict.fromkeys(FIELDS, anything)))
+def test_whatever_a_task_says_its_text_is_read_alike(item: dict[str, Any]) -> None:
+    task = {"id": "17", "status": "SUCCESS", **item}
+    seen = Novicezk().sight(json.loads(json.dumps(task)))
+
+    assert (seen and seen[:2]) == Novicezk().read(json.dumps(task).encode())
+
+
+@pytest.mark.parametrize(
+    "text", [b"", b"{", b"[" * 100_000, b"<html>", b"null", b"\xff", b'{"id":"17","prompt":"\xff"}']
+)
+def test_text_that_is_no_json_is_no_task(text: bytes) -> None:
+    assert Novicezk().read(text) is None
 
 
 @given(st.fixed_dictionaries({}, optional=dict.fromkeys(FIELDS, anything)))

@@ -2,6 +2,7 @@
 
 import functools
 import json
+from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
@@ -27,6 +28,15 @@ _OWN_HEADERS = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An HTTP answer whose content nobody has read yet."""
+
+    status: int
+    content: bytes
+    retry_after_s: int | None = None
+
+
 class Transport:
     """A pool of connections to all upstreams of one process.
 
@@ -36,13 +46,12 @@ class Transport:
     """
 
     def __init__(self, timeout: float, keepalive: float) -> None:
-        connect = min(_CONNECT_S, timeout * _CONNECT_SHARE)
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=keepalive),
             cookie_jar=aiohttp.DummyCookieJar(),
             headers=_OWN_HEADERS,
-            timeout=aiohttp.ClientTimeout(total=timeout, connect=connect),
         )
+        self._timeout = timeout
 
     async def close(self) -> None:
         """Ends every exchange: what was sent and not answered is then unknown."""
@@ -55,43 +64,58 @@ class Transport:
             NotSent: the connection failed before a byte went out.
             Broken: it broke, or took too long, after that.
         """
-        return await self._exchange("POST", channel, path, body)
+        return _read(await self.ask(channel, path, body, self._timeout))
 
     async def get(self, channel: Channel, path: str) -> Reply:
         """One GET; raises like `post`."""
-        return await self._exchange("GET", channel, path, None)
+        return _read(await self.ask(channel, path, None, self._timeout))
 
-    async def _exchange(
-        self, method: str, channel: Channel, path: str, body: bytes | None
-    ) -> Reply:
+    async def ask(self, channel: Channel, path: str, body: bytes | None, timeout: float) -> Answer:
+        """One POST, or a GET where there is no body, in `timeout` seconds; raises like `post`."""
         outcome = "broken"
         try:
-            reply = await self._ask(method, channel, path, body)
-            outcome = f"http_{reply.status}"
-            return reply
+            answer = await self._exchange(channel, path, body, timeout)
+            outcome = f"http_{answer.status}"
+            return answer
         except NotSent:
             outcome = "not_sent"
             raise
         finally:
             upstream_calls(channel.name, outcome).inc()
 
-    async def _ask(self, method: str, channel: Channel, path: str, body: bytes | None) -> Reply:
+    async def _exchange(
+        self, channel: Channel, path: str, body: bytes | None, timeout: float
+    ) -> Answer:
         if self._session.closed:
             raise NotSent(f"{channel.name}: the gateway is stopping")
         url = _url(channel.base_url + path)
         try:
             async with self._session.request(
-                method, url, data=body, headers=_headers(channel, body), allow_redirects=False
+                "GET" if body is None else "POST",
+                url,
+                data=body,
+                headers=_headers(channel, body),
+                allow_redirects=False,
+                timeout=_patience(timeout),
             ) as response:
-                content = await _read(response)
+                content = await _content(response)
                 wait_s = _retry_after(response) if response.status == _TOO_MANY else None
-                return Reply(response.status, _parse(content), wait_s)
+                return Answer(response.status, content, wait_s)
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             raise NotSent(f"{channel.name}: {type(error).__name__}") from error
         except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError) as error:
             raise NotSent(f"{channel.name}: its address is none") from error
         except Exception as error:
             raise Broken(f"{channel.name}: {type(error).__name__}") from error
+
+
+def _read(answer: Answer) -> Reply:
+    return Reply(answer.status, parse_json(answer.content), answer.retry_after_s)
+
+
+@functools.lru_cache
+def _patience(timeout: float) -> aiohttp.ClientTimeout:
+    return aiohttp.ClientTimeout(total=timeout, connect=min(_CONNECT_S, timeout * _CONNECT_SHARE))
 
 
 @functools.lru_cache
@@ -112,7 +136,7 @@ def _headers(channel: Channel, body: bytes | None) -> dict[str, str]:
     return headers
 
 
-async def _read(response: aiohttp.ClientResponse) -> bytes:
+async def _content(response: aiohttp.ClientResponse) -> bytes:
     packed = "Content-Encoding" in response.headers
     if not packed and (response.content_length or _MOST_BYTES + 1) <= _MOST_BYTES:
         return await response.read()
@@ -126,7 +150,7 @@ async def _read(response: aiohttp.ClientResponse) -> bytes:
     return b"".join(chunks)
 
 
-def _parse(content: bytes) -> Any:
+def parse_json(content: bytes) -> Any:
     """JSON, also with the lone surrogates that some upstreams let through; else None."""
     try:
         return orjson.loads(content)
