@@ -16,18 +16,23 @@ from procrastinate import exceptions
 
 from mjgate.gate import Gate
 from mjgate.log import logger
+from mjgate.services.chase import Chaser
 from mjgate.services.deliver import Deliverer, open_caller
-from mjgate.services.follow import MOST_LOOKED, Follower
+from mjgate.services.follow import Follower
 from mjgate.services.forget import forget
 from mjgate.services.sweep import sweep
 from mjgate.store.database import DOWN
 from mjgate.store.failures import note_failure
-from mjgate.store.locks import channel_lock, delivery_lock
+from mjgate.store.locks import Lock, channel_lock, delivery_lock
 from mjgate.store.refusals import first_line
-from mjgate.store.tasks import has_running
+from mjgate.store.tasks import has_work
 
-_WATCH_S = 30.0
+_WATCH_S = 600.0
 _CYCLE_S = 1.0
+_MOST_LOOKS = 6400
+"""Tasks of a channel that are looked at in a second: beyond it each has its turn later."""
+_CHASE_S = 5.0
+_CHECK_S, _CHECK_TIMEOUT_S = 5.0, 10.0
 _STALLED_S = 60
 _LOOK_FIRST_S = 10.0
 _POLL_S = 1.0
@@ -119,15 +124,15 @@ class Jobs:
     async def _deliver(self) -> None:
         """Is on duty for a while, if nobody else is; then the next job of the chain is."""
         assert self._deliverer is not None
-        async with delivery_lock(self._uri) as ours:
-            if ours:
+        async with delivery_lock(self._uri) as lock:
+            if lock:
                 self._deliverer.on_duty = True
                 self._deliverer.wake()
                 try:
-                    await self._pause(self._watch_s)
+                    await self._hold(lock)
                 finally:
                     self._deliverer.on_duty = False
-        if ours and not self._stopping.is_set():
+        if lock and not self._stopping.is_set():
             await self._ask_delivery()
 
     async def _follow(self, channel: int) -> None:
@@ -136,24 +141,48 @@ class Jobs:
             return
         self._following.add(channel)
         try:
-            async with channel_lock(self._uri, channel) as ours:
-                if ours:
-                    await self._watch(channel)
+            async with channel_lock(self._uri, channel) as lock:
+                if lock:
+                    await self._watch(channel, lock)
         finally:
             self._following.discard(channel)
-        if ours and await has_running(self._gate.store.pool, channel):
+        if lock and await has_work(self._gate.store.pool, channel):
             await self._ask(channel)
 
-    async def _watch(self, channel: int) -> None:
-        follower = Follower(self._gate, channel)
+    async def _watch(self, channel: int, lock: Lock) -> None:
+        """Follows while the lock is held, and chases beside it."""
+        follower, chaser = Follower(self._gate, channel), Chaser(self._gate, channel)
+        end = time.monotonic() + self._watch_s
+        aside = [asyncio.create_task(each) for each in (self._chase(chaser), self._hold(lock))]
+        try:
+            while time.monotonic() < end and not self._stopping.is_set():
+                started = time.monotonic()
+                looked = await follower.look()
+                cycle_s = looked / _MOST_LOOKS if looked and follower.behind else _CYCLE_S
+                await self._pause(cycle_s - (time.monotonic() - started))
+                for task in aside:
+                    if task.done():
+                        task.result()
+                if follower.idle and chaser.idle:
+                    return
+        finally:
+            for task in aside:
+                task.cancel()
+            await asyncio.gather(*aside, return_exceptions=True)
+            await follower.close()
+
+    async def _chase(self, chaser: Chaser) -> None:
+        while True:
+            await chaser.look()
+            await asyncio.sleep(_CHASE_S)
+
+    async def _hold(self, lock: Lock) -> None:
+        """Returns after a while; raises when the lock is lost, since another may have it then."""
         end = time.monotonic() + self._watch_s
         while time.monotonic() < end and not self._stopping.is_set():
-            started = time.monotonic()
-            due = await follower.look()
-            if due < MOST_LOOKED:
-                await self._pause(_CYCLE_S - (time.monotonic() - started))
-            if follower.idle:
-                return
+            await self._pause(min(_CHECK_S, end - time.monotonic()))
+            async with asyncio.timeout(_CHECK_TIMEOUT_S):
+                await lock.check()
 
     async def _pause(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):

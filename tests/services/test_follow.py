@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import json
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -16,14 +17,15 @@ from mjgate.domain.token import Token
 from mjgate.gate import Gate
 from mjgate.sandbox import Settings, running_sandbox
 from mjgate.sandbox.settings import DialectName
-from mjgate.services.follow import MOST_IDS, MOST_LOOKED, Follower
+from mjgate.services.ask import MOST_IDS
+from mjgate.services.follow import MOST_LOOKED, Follower
 from mjgate.services.submit import change, imagine
 from mjgate.store.channels import set_channel
 from mjgate.store.tasks import fetch_tasks
 from tests.harness import free_port
 from tests.services.gates import change_of, channel, client, heard, picture
 from tests.store.rows import PRICE, intent, money, query, settled
-from tests.upstream.raw import Speak, raw_upstream, says
+from tests.upstream.raw import Raw, Speak, raw_upstream, says
 
 RECORDED: dict[str, Any] = {
     "action": "IMAGINE",
@@ -68,6 +70,14 @@ async def ended(gate: Gate, follower: Follower, owner: Token, number: int) -> Ta
 
 def lists(*tasks: Any) -> Speak:
     return says(json.dumps(tasks))
+
+
+def lists_heard(raw: Raw) -> Iterator[list[str]]:
+    """The ids of each list call."""
+    for call in raw.heard:
+        head, _, body = call.partition(b"\r\n\r\n")
+        if b"list-by-condition" in head:
+            yield json.loads(body)["ids"]
 
 
 @pytest.mark.parametrize("fault", ["", "stray", "twice"])
@@ -125,6 +135,7 @@ async def test_a_list_that_is_none_changes_nothing_and_the_next_one_counts(
         number = int((await imagine(gate, owner, picture()))["result"])
         before = await read(gate, owner, number)
         await switch(address, "list-by-condition", fault)
+        await switch(address, "fetch", "http500")
         follower = hasty(gate, where)
 
         assert 1 == await follower.look()
@@ -151,7 +162,9 @@ async def test_an_upstream_that_lists_nothing_ends_nothing(gate: Gate) -> None:
         assert 1 == await hasty(gate, where).look()
 
         assert before == await read(gate, owner, 1)
-        assert [b"POST /mj/task/list-by-condition"] == [h.split(b" HTTP")[0] for h in raw.heard]
+        assert [b"POST /mj/task/list-by-condition", b"GET /mj/task/theirs/fetch"] == [
+            h.split(b" HTTP")[0] for h in raw.heard
+        ]
 
 
 async def test_an_upstream_that_is_down_changes_nothing_and_is_reported(gate: Gate) -> None:
@@ -254,7 +267,7 @@ async def test_a_call_asks_for_a_hundred_and_beyond_a_look_each_has_its_turn(gat
         counts = [await follower.look() for _ in range(3)]
 
         assert [MOST_LOOKED, 50, 0] == counts
-        calls = [json.loads(head.partition(b"\r\n\r\n")[2])["ids"] for head in raw.heard]
+        calls = [*lists_heard(raw)]
         assert MOST_IDS == max(map(len, calls))
         assert {f"up{n}": 1 for n in range(many)} == Counter(
             each for call in calls for each in call
@@ -262,21 +275,20 @@ async def test_a_call_asks_for_a_hundred_and_beyond_a_look_each_has_its_turn(gat
 
 
 async def test_fresh_tasks_are_looked_at_more_often_than_old_ones(gate: Gate) -> None:
-    async with raw_upstream(lists()) as raw:
+    tasks = [{**RECORDED, "id": name} for name in ("fresh", "old")]
+    async with raw_upstream(lists(*tasks)) as raw:
         where = await channel(gate, "raw", raw.address)
         await running(gate, where, 1, "fresh")
         await running(gate, where, 2, "old")
         query(gate.store, "update tasks set accepted_at = now() - interval '1 day' where id = 2")
-        moments = iter(range(0, 1_000_000, 1000))
-        start = later(gate)
-        follower = Follower(replace(gate, clock=lambda: start + next(moments)), where)
+        moment = [later(gate)]
+        follower = Follower(replace(gate, clock=lambda: moment[0]), where)
 
         for _ in range(21):
             await follower.look()
+            moment[0] += 1000
 
-        asked = Counter(
-            each for head in raw.heard for each in json.loads(head.partition(b"\r\n\r\n")[2])["ids"]
-        )
+        asked = Counter(each for ids in lists_heard(raw) for each in ids)
         assert asked["old"] * 3 < asked["fresh"]
         assert 2 <= asked["old"]
 
@@ -296,7 +308,7 @@ async def test_what_changed_during_the_look_is_not_overwritten(gate: Gate) -> No
         await follower.look()
 
         assert "62%" == (await read(gate, owner, 1)).progress
-        assert follower.idle
+        assert not follower.idle
 
 
 async def test_a_channel_that_was_removed_is_asked_no_more(gate: Gate) -> None:

@@ -10,7 +10,7 @@ from mjgate.store.census import Census, take_census
 from mjgate.store.database import Store, reached
 from mjgate.store.locks import channel_lock
 from tests.harness import until
-from tests.store.rows import PRICE, intent, query, running, token
+from tests.store.rows import PRICE, intent, query, running, terminate, token
 
 
 async def test_a_database_out_of_reach_is_said_so(store: Store) -> None:
@@ -92,6 +92,17 @@ async def test_one_process_at_a_time_has_the_lock_of_a_channel(database: str) ->
         channel_lock(database, 1) as second,
         channel_lock(database, 2) as other,
     ):
-        assert (True, False, True) == (first, second, other)
+        assert first
+        assert not second
+        assert other
     async with channel_lock(database, 1) as again:
         assert again
+        await again.check()
+
+
+async def test_a_lock_whose_connection_is_gone_is_held_no_more(database: str) -> None:
+    async with channel_lock(database, 1) as lock:
+        assert lock
+        assert 1 == terminate(database, "mjgate channel 1")
+        with pytest.raises(psycopg.OperationalError):
+            await lock.check()

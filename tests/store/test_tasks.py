@@ -6,6 +6,7 @@ from typing import Any
 from structlog.testing import capture_logs
 
 from mjgate.domain.task import CANCEL, DEADLINE, FAILURE, IN_PROGRESS, SUCCESS, Phase
+from mjgate.store.channels import add_channel
 from mjgate.store.database import Store
 from mjgate.store.tasks import (
     Followed,
@@ -16,7 +17,7 @@ from mjgate.store.tasks import (
     find_bound,
     find_parent,
     followed_tasks,
-    has_running,
+    has_work,
     mark_unknown,
     move_task,
     overdue_tasks,
@@ -24,8 +25,8 @@ from mjgate.store.tasks import (
 from tests.store.rows import PRICE, intent, ledger, money, query, running, settled, token
 
 
-async def followed(store: Store, since_s: float = 0) -> dict[int, Followed]:
-    ids = [number for number, _ in await accepted_since(store.pool, 1, since_s, 1000)]
+async def followed(store: Store, since_us: int = 0) -> dict[int, Followed]:
+    ids = [number for number, _ in await accepted_since(store.pool, 1, since_us, 1000)]
     return {each.task.id: each for each in await followed_tasks(store.pool, ids)}
 
 
@@ -139,19 +140,34 @@ async def test_running_tasks_are_met_with_what_following_needs(store: Store) -> 
     assert [("up1", None, None), ("up2", 1, "up1")] == [
         (each.upstream_id, each.parent_id, each.parent_upstream_id) for each in known.values()
     ]
-    assert [2] == list(await followed(store, known[1].accepted_s))
-    assert [(1, known[1].accepted_s)] == await accepted_since(store.pool, 1, 0, 1)
+    assert all(599 < each.left_s <= 600 for each in known.values())
+    [(number, moment_us)] = await accepted_since(store.pool, 1, 0, 1)
+    assert (1, known[1].accepted_s) == (number, moment_us / 1e6)
+    assert [2] == [task for task, _ in await accepted_since(store.pool, 1, moment_us, 9, after=1)]
     assert [] == await accepted_since(store.pool, 2, 0, 10)
+
+
+async def test_of_tasks_accepted_at_one_moment_each_is_on_one_page(store: Store) -> None:
+    client = await token(store)
+    for number in (1, 2, 3):
+        await running(store, number, client)
+    query(store, "update tasks set accepted_at = '2026-01-01 00:00:00.123457+00'")
+
+    [first, second] = await accepted_since(store.pool, 1, 0, 2)
+    rest = await accepted_since(store.pool, 1, second[1], 2, second[0])
+
+    assert [1, 2, 3] == [number for number, _ in (first, second, *rest)]
+    assert 1 == len({moment_us for _, moment_us in (first, second, *rest)})
 
 
 async def test_work_is_found_by_channel(store: Store) -> None:
     client = await token(store)
     await store.writer.admit(intent(1, client))
-    assert ([], False) == (await channels_with_work(store.pool), await has_running(store.pool, 1))
+    assert ([], False) == (await channels_with_work(store.pool), await has_work(store.pool, 1))
 
     await store.writer.settle(settled(1, upstream_id="a"))
 
-    assert ([1], True) == (await channels_with_work(store.pool), await has_running(store.pool, 1))
+    assert ([1], True) == (await channels_with_work(store.pool), await has_work(store.pool, 1))
 
 
 async def test_tasks_are_fetched_by_their_own_token_alone(store: Store) -> None:
@@ -218,6 +234,19 @@ async def test_a_send_past_its_deadline_is_unknown(store: Store) -> None:
         store, "select deadline between now() + '9 min' and now() + '10 min' from tasks where id=1"
     )
     assert (3 * PRICE, 0) == money(store, client)
+
+
+async def test_an_unknown_task_has_the_deadline_of_its_channel(store: Store) -> None:
+    client = await token(store)
+    settings = {"dialect": "novicezk", "priority": 0, "weight": 1, "state": "enabled"}
+    settings |= {"base_url": "http://a", "models": ["midjourney"], "deadline_s": 60}
+    await add_channel(store.pool, store.cipher, "one", settings)
+    [(where,)] = query(store, "select id from channels")
+    await store.writer.admit(intent(1, client, channel=where, send_s=-1))
+
+    await mark_unknown(store.pool, 600)
+
+    assert [(True,)] == query(store, "select deadline between now() and now() + '1 min' from tasks")
 
 
 async def test_an_answer_that_comes_after_all_still_counts(store: Store) -> None:

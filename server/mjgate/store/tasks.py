@@ -9,6 +9,7 @@ from psycopg import AsyncConnection, errors
 from psycopg.rows import class_row
 from psycopg_pool import AsyncConnectionPool
 
+from mjgate.domain.refresh import LATE_FOR_S
 from mjgate.domain.task import Task
 from mjgate.log import logger
 from mjgate.store.refusals import REFUSALS, first_line
@@ -25,16 +26,37 @@ _FETCH = (
 )
 
 _ACCEPTED = """
-select id, extract(epoch from accepted_at)::float8 from tasks
-where channel_id = %s and phase = 'running' and accepted_at > to_timestamp(%s)
-order by accepted_at limit %s
+select id, (extract(epoch from accepted_at) * 1000000)::bigint from tasks
+where channel_id = %s and phase = 'running' and (accepted_at, id)
+  > (timestamptz 'epoch' + %s::bigint * interval '1 microsecond', %s::bigint)
+order by accepted_at, id limit %s
 """
 _FOLLOWED = f"""
-select {WIRE}, extract(epoch from accepted_at)::float8, upstream_id, parent_id,
+select {WIRE}, extract(epoch from accepted_at)::float8,
+  extract(epoch from deadline - clock_timestamp())::float8, upstream_id, parent_id,
   (select p.upstream_id from tasks p where p.id = t.parent_id)
-from tasks t where id = any(%s::text::bigint[]) and phase = 'running'
+from tasks t where id = any(%s::text::bigint[]) and
 """  # noqa: S608
-_FOLLOWED_EXTRAS = 4
+_FOLLOWED_EXTRAS = 5
+_LATE_ENDS = (
+    "phase = 'ended' and status = 'FAILURE' and ended_by is not null and upstream_id is not null"
+)
+_LATE_NOW = f"{_LATE_ENDS} and ended_at > now() - {LATE_FOR_S} * interval '1 second'"
+_LATE = f"""
+select id, upstream_id, extract(epoch from clock_timestamp() - ended_at)::float8 as ended_s
+from tasks
+where channel_id = %s and {_LATE_ENDS} and ended_at > now() - %s * interval '1 second'
+order by ended_at desc limit %s
+"""  # noqa: S608
+_WORK = f"""
+select distinct channel_id from tasks where phase = 'running' union
+select distinct channel_id from tasks where phase = 'unknown' union
+select distinct channel_id from tasks where {_LATE_NOW} order by 1
+"""  # noqa: S608
+_HAS_WORK = f"""
+select exists (select from tasks where channel_id = %(channel)s and phase = 'running')
+  or exists (select from tasks where channel_id = %(channel)s and {_LATE_NOW})
+"""  # noqa: S608
 _MOST_UNKNOWN = 10_000
 
 # Two halves, since each of the two indexes holds one.
@@ -64,13 +86,26 @@ class Parent:
 
 @dataclass(frozen=True, slots=True)
 class Followed:
-    """A running task and the name its upstream knows it by; seconds are since 1970."""
+    """A task and the name its upstream knows it by.
+
+    `accepted_s` is seconds since 1970, `left_s` seconds to its deadline.
+    """
 
     task: Task
     accepted_s: float
+    left_s: float
     upstream_id: str
     parent_id: int | None
     parent_upstream_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Late:
+    """A task that we ended `ended_s` seconds ago; its upstream may still draw it."""
+
+    id: int
+    upstream_id: str
+    ended_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,46 +190,60 @@ async def bind_found(pool: AsyncConnectionPool, task_id: int, upstream_id: str) 
 
 
 async def channels_with_work(pool: AsyncConnectionPool) -> list[int]:
-    """The channels that have tasks to follow, or to look for."""
+    """The channels that have tasks to follow, to look for, or that may succeed late."""
     async with pool.connection() as connection:
-        cursor = await connection.execute(
-            "select distinct channel_id from tasks where phase = 'running' union "
-            "select distinct channel_id from tasks where phase = 'unknown' order by 1"
-        )
+        cursor = await connection.execute(_WORK.encode())
         return [channel for (channel,) in await cursor.fetchall()]
 
 
-async def has_running(pool: AsyncConnectionPool, channel: int) -> bool:
-    """Whether a channel has tasks to follow."""
+async def has_work(pool: AsyncConnectionPool, channel: int) -> bool:
+    """Whether a channel has tasks to follow, or that may succeed late."""
     async with pool.connection() as connection:
-        cursor = await connection.execute(
-            "select exists (select from tasks where channel_id = %s and phase = 'running')",
-            [channel],
-        )
+        cursor = await connection.execute(_HAS_WORK.encode(), {"channel": channel})
         row = await cursor.fetchone()
         return bool(row and row[0])
 
 
 async def accepted_since(
-    pool: AsyncConnectionPool, channel: int, since_s: float, limit: int
-) -> list[tuple[int, float]]:
+    pool: AsyncConnectionPool, channel: int, since_us: int, limit: int, after: int = 0
+) -> list[tuple[int, int]]:
     """Running tasks of a channel accepted after a moment: ids and moments, oldest first.
 
-    Moments are seconds since 1970.
+    Moments are microseconds since 1970. Of those accepted at that very moment the ones whose
+    id is beyond `after` are among them: so a next page begins where the last one ended.
     """
     async with pool.connection() as connection:
         cursor = connection.cursor(binary=True)
-        await cursor.execute(_ACCEPTED, [channel, since_s, limit], prepare=True)
+        await cursor.execute(_ACCEPTED, [channel, since_us, after, limit], prepare=True)
         return await cursor.fetchall()
 
 
 async def followed_tasks(pool: AsyncConnectionPool, ids: Sequence[int]) -> list[Followed]:
     """Those of the tasks that are running, with what it takes to follow them."""
+    return await _followed(pool, ids, "phase = 'running'")
+
+
+async def failed_tasks(pool: AsyncConnectionPool, ids: Sequence[int]) -> list[Followed]:
+    """Those of the tasks that we ended ourselves, to be looked at once more."""
+    return await _followed(pool, ids, _LATE_ENDS)
+
+
+async def _followed(pool: AsyncConnectionPool, ids: Sequence[int], which: str) -> list[Followed]:
     async with pool.connection() as connection:
         cursor = connection.cursor(binary=True)
-        await cursor.execute(_FOLLOWED, [_array(ids)], prepare=True)
+        await cursor.execute((_FOLLOWED + which).encode(), [_array(ids)], prepare=True)
         rows = await cursor.fetchall()
     return [Followed(Task(*row[:-_FOLLOWED_EXTRAS]), *row[-_FOLLOWED_EXTRAS:]) for row in rows]
+
+
+async def late_tasks(
+    pool: AsyncConnectionPool, channel: int, within_s: float, limit: int
+) -> list[Late]:
+    """Tasks of a channel that we ended in the last `within_s` seconds, the newest first."""
+    async with pool.connection() as connection:
+        cursor = connection.cursor(row_factory=class_row(Late), binary=True)
+        await cursor.execute(_LATE.encode(), [channel, within_s, limit], prepare=True)
+        return await cursor.fetchall()
 
 
 # A late success changes a task that we have ended, and no money.
@@ -243,12 +292,13 @@ def _array(ids: Iterable[int]) -> str:
 async def mark_unknown(pool: AsyncConnectionPool, deadline_s: float) -> list[int]:
     """Tasks left in `sending` past their send deadline become unknown, whoever sent them.
 
-    They end after `deadline_s` seconds.
+    They end after `deadline_s` seconds, where their channel has no deadline of its own.
     """
     async with pool.connection() as connection:
         cursor = await connection.execute(
             "update tasks set phase = 'unknown', version = version + 1, "
-            "deadline = now() + %s * interval '1 second' where id in ("
+            "deadline = now() + interval '1 second' * coalesce("
+            "  (select deadline_s from channels where channels.id = channel_id), %s) where id in ("
             "  select id from tasks where phase = 'sending' and send_deadline < now() "
             "  order by id limit 1000 for no key update skip locked) returning id",
             [deadline_s],
