@@ -13,6 +13,10 @@ MjgateError
 │   ├── Broken               a byte went out: what it did is unknown
 │   └── Unusable             it was answered, but not with what was asked for
 ├── AddressRefused           an address of others must not be connected to
+├── CopyError                a picture was not copied, and may be later
+│   └── CopyRefused          it never will be: its address, or its size
+├── StorageError             the storage of pictures did not do its part
+│   └── NotStored            it has no such file
 ├── Replay                   a key's first request was answered: the answer to give again
 └── ApiError                 an answer in the contract's error shape
     ├── InvalidRequest       400 invalid_request
@@ -24,6 +28,7 @@ MjgateError
     ├── InFlight             409 in_flight
     ├── TooLarge             413 too_large
     ├── NotJson              415 not_json
+    ├── OutOfRange           416 invalid_request
     ├── KeyReused            422 key_reused
     ├── RateLimited          429 rate_limited
     ├── TooManyInFlight      429 too_many_in_flight
@@ -92,6 +97,22 @@ class AddressRefused(MjgateError, OSError):
 
     def __init__(self) -> None:
         super().__init__("not a public address")
+
+
+class CopyError(MjgateError):
+    """Raised when a picture cannot be copied now; the message says why."""
+
+
+class CopyRefused(CopyError):
+    """Raised when a picture cannot be copied, now or later."""
+
+
+class StorageError(MjgateError):
+    """Raised when the storage of pictures cannot be read or written."""
+
+
+class NotStored(StorageError):
+    """Raised when the storage has no file of a name."""
 
 
 class Replay(MjgateError):
@@ -200,6 +221,12 @@ class NotJson(ApiError):
     """Raised when a body is not sent as application/json."""
 
     status, slug = 415, "not_json"
+
+
+class OutOfRange(ApiError):
+    """Raised when nothing of a picture lies in the range that is asked for."""
+
+    status, slug = 416, "invalid_request"
 
 
 class KeyReused(ApiError):
