@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import aiohttp
@@ -23,6 +24,7 @@ from mjgate.domain.channel import ChannelState, Dialect
 from mjgate.domain.token import new_key
 from mjgate.flight import Flight
 from mjgate.gate import Gate
+from mjgate.serve import origin_of
 from mjgate.store.channels import add_channel
 from mjgate.store.cipher import Cipher, new_secret_key
 from mjgate.store.database import open_pool
@@ -153,49 +155,61 @@ class Gateway:
 
 @asynccontextmanager
 async def running_gateway(uri: str, **settings: Any) -> AsyncIterator[Gateway]:
-    """A gateway with one token, `client`, on a database that has the schema."""
-    config = Config(database_url=SecretStr(uri), secret_key=SecretStr(SECRET_KEY), **settings)
-    flight = Flight()
-    app = create_app(config, uri, Cipher(SECRET_KEY), flight)
-    async with serving(app) as (address, state), aiohttp.ClientSession() as session:
-        gateway = Gateway(address, uri, flight, session, state["gate"])
-        gateway.key = await gateway.token("client")
-        yield gateway
+    """A gateway with one token, `client`, on a database that has the schema.
+
+    Its pictures are in a folder that goes with it, unless one is named.
+    """
+    with TemporaryDirectory(prefix="mjgate-pictures-") as folder, listening() as listener:
+        settings = {"pictures_dir": folder, **settings}
+        config = Config(database_url=SecretStr(uri), secret_key=SecretStr(SECRET_KEY), **settings)
+        flight = Flight()
+        app = create_app(config, uri, Cipher(SECRET_KEY), flight, origin_of(listener))
+        async with serving(app, listener) as (address, state), aiohttp.ClientSession() as session:
+            gateway = Gateway(address, uri, flight, session, state["gate"])
+            gateway.key = await gateway.token("client")
+            yield gateway
 
 
 @asynccontextmanager
 async def served(app: Any) -> AsyncIterator[str]:
     """The address of an ASGI application under uvicorn, in this event loop."""
-    async with serving(app) as (address, _):
-        yield address
+    with listening() as listener:
+        async with serving(app, listener) as (address, _):
+            yield address
+
+
+@contextmanager
+def listening() -> Iterator[socket.socket]:
+    """A socket on a port that is free."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        yield listener
 
 
 @asynccontextmanager
-async def serving(app: Any) -> AsyncIterator[tuple[str, dict[str, Any]]]:
+async def serving(app: Any, listener: socket.socket) -> AsyncIterator[tuple[str, dict[str, Any]]]:
     """The address and the state of an application, run as `mjgate serve` runs it."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        settings = uvicorn.Config(
-            app,
-            http=Protocol,
-            ws="none",
-            lifespan="on",
-            log_config=None,
-            access_log=False,
-            proxy_headers=False,
-            timeout_graceful_shutdown=1,
-        )
-        server = uvicorn.Server(settings)
-        running = asyncio.create_task(server._serve([listener]))
-        while not server.started:
-            if running.done():
-                running.result()
-            await asyncio.sleep(0.01)
-        try:
-            yield f"http://127.0.0.1:{listener.getsockname()[1]}", server.lifespan.state
-        finally:
-            server.should_exit = True
-            await running
+    settings = uvicorn.Config(
+        app,
+        http=Protocol,
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=1,
+    )
+    server = uvicorn.Server(settings)
+    running = asyncio.create_task(server._serve([listener]))
+    while not server.started:
+        if running.done():
+            running.result()
+        await asyncio.sleep(0.01)
+    try:
+        yield origin_of(listener), server.lifespan.state
+    finally:
+        server.should_exit = True
+        await running
 
 
 async def until(condition: Callable[[], Any], seconds: float = 20) -> Any:

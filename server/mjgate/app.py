@@ -17,8 +17,9 @@ from mjgate.contract.stack import stack
 from mjgate.domain.token import Token
 from mjgate.errors import ConfigError, Forbidden, Unauthorized
 from mjgate.flight import Flight
+from mjgate.gallery import open_gallery
 from mjgate.gate import Gate
-from mjgate.handlers import health, statements, tasks
+from mjgate.handlers import health, pictures, statements, tasks
 from mjgate.jobs import Jobs
 from mjgate.store.cipher import Cipher
 from mjgate.store.database import open_store
@@ -30,8 +31,12 @@ HANDLERS = {"statements": statements, "tasks": tasks}
 """One word, four places: tag, module, folder of the client, test."""
 
 
-def create_app(config: Config, uri: str, cipher: Cipher, flight: Flight | None = None) -> ASGIApp:
+def create_app(
+    config: Config, uri: str, cipher: Cipher, flight: Flight | None = None, origin: str = ""
+) -> ASGIApp:
     """The application on the database at `uri`, whose schema is up to date.
+
+    `origin` is where it listens; what it is called there unless MJGATE_PUBLIC_URL is set.
 
     Raises:
         ConfigError: the contract and the handlers do not fit.
@@ -46,7 +51,7 @@ def create_app(config: Config, uri: str, cipher: Cipher, flight: Flight | None =
         trusted=config.trusted_proxies,
         label=_label,
         pages=_pages(document),
-        lifespan=partial(_lifespan, config, uri, cipher, flight or Flight()),
+        lifespan=partial(_lifespan, config, uri, cipher, flight or Flight(), origin),
         most_bytes=config.max_body,
     )
 
@@ -68,12 +73,15 @@ def find_handlers(operations: tuple[Operation, ...]) -> dict[str, Handler[Gate]]
 
 @asynccontextmanager
 async def open_gate(
-    config: Config, uri: str, cipher: Cipher, flight: Flight
+    config: Config, uri: str, cipher: Cipher, flight: Flight, origin: str = ""
 ) -> AsyncIterator[Gate]:
     """The gate of a serving process, with its background work."""
-    async with open_store(uri, cipher, config.queue_limit) as store:
+    async with (
+        open_store(uri, cipher, config.queue_limit) as store,
+        open_gallery(config, origin) as gallery,
+    ):
         transport = Transport(config.upstream_timeout, config.keepalive)
-        gate = Gate(config, store, Upstreams(transport), flight)
+        gate = Gate(config, store, Upstreams(transport), gallery, flight)
         flight.cut = transport.close
         jobs = Jobs(uri, gate)
         await jobs.start()
@@ -89,9 +97,9 @@ async def open_gate(
 
 @asynccontextmanager
 async def _lifespan(
-    config: Config, uri: str, cipher: Cipher, flight: Flight, _app: Any
+    config: Config, uri: str, cipher: Cipher, flight: Flight, origin: str, _app: Any
 ) -> AsyncIterator[Mapping[str, Gate]]:
-    async with open_gate(config, uri, cipher, flight) as gate:
+    async with open_gate(config, uri, cipher, flight, origin) as gate:
         yield {"gate": gate}
 
 
@@ -123,4 +131,5 @@ def _pages(document: Document) -> dict[str, ASGIApp]:
         "/healthz": health.healthz,
         "/readyz": health.readyz,
         "/metrics": health.metrics,
+        "/mj/image/{id}": pictures.image,
     }

@@ -84,6 +84,26 @@ class Config(BaseSettings):
     )
     keepalive: float = Field(2.0, gt=0, le=60, description="Idle life of upstream connections.")
 
+    pictures: bool = Field(
+        True, description="Whether pictures are copied, and shown at addresses of ours."
+    )
+    pictures_dir: Path | None = Field(
+        None, description="Where the copies are; by default `pictures` in the data directory."
+    )
+    pictures_link_life: int = Field(
+        7 * 86_400, ge=60, le=3650 * 86_400, description="How long an address of ours opens."
+    )
+    pictures_keep_days: int = Field(
+        30, ge=1, le=36_500, description="After so many days only its source is left of a picture."
+    )
+    pictures_max_bytes: int = Field(
+        10 * 1024**3, ge=0, le=1024**6, description="Of all copies; the oldest go first."
+    )
+    pictures_max_file: int = Field(64 * 1024**2, ge=1024, le=1024**4, description="Of one copy.")
+    pictures_at_once: int = Field(
+        8, ge=1, le=256, description="Copies under way at once, in each process."
+    )
+
     @field_validator("database_url")
     @classmethod
     def _is_postgresql(cls, value: SecretStr | None) -> SecretStr | None:
@@ -96,7 +116,7 @@ class Config(BaseSettings):
     def _blank_is_unset(cls, value: Any) -> Any:
         return None if value == "" else value
 
-    @field_validator("data_dir", mode="before")
+    @field_validator("data_dir", "pictures_dir", mode="before")
     @classmethod
     def _is_named(cls, value: Any) -> Any:
         if value == "":
@@ -118,6 +138,10 @@ class Config(BaseSettings):
     @property
     def embedded(self) -> bool:
         return self.database_url is None
+
+    @property
+    def pictures_folder(self) -> Path:
+        return self.pictures_dir or self.data_dir / "pictures"
 
     @classmethod
     def settings_customise_sources(

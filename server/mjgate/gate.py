@@ -8,6 +8,7 @@ from typing import Protocol
 
 from mjgate.config import Config
 from mjgate.flight import Flight
+from mjgate.gallery import Gallery
 from mjgate.store.database import Store
 from mjgate.upstream.upstreams import Upstreams
 
@@ -43,7 +44,7 @@ class NoBackground:
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """Settings, database, upstreams and clock of one process.
+    """Settings, database, upstreams, pictures and clock of one process.
 
     `clock` gives milliseconds since 1970.
     """
@@ -51,6 +52,7 @@ class Gate:
     config: Config
     store: Store
     upstreams: Upstreams
+    gallery: Gallery
     flight: Flight = field(default_factory=Flight)
     clock: Callable[[], int] = _now_ms
     background: Background = field(default_factory=NoBackground)

@@ -20,6 +20,7 @@ from mjgate.services.chase import Chaser
 from mjgate.services.deliver import Deliverer, open_caller
 from mjgate.services.follow import Follower
 from mjgate.services.forget import forget
+from mjgate.services.keep import keep_due
 from mjgate.services.sweep import sweep
 from mjgate.store.database import DOWN
 from mjgate.store.failures import note_failure
@@ -55,6 +56,7 @@ class Jobs:
         self._asked: dict[int, float] = {}
         self._asking: set[asyncio.Task[None]] = set()
         self._following: set[int] = set()
+        self._keeping = False
         self._ends_from = 0.0
         self._deliverer: Deliverer | None = None
         self._app = procrastinate.App(
@@ -66,6 +68,9 @@ class Jobs:
         self._app.task(name="deliver")(_logged(self._deliver))
         self._app.periodic(cron="* * * * * */15")(
             self._app.task(name="sweep", queueing_lock="sweep")(_logged(self._sweep))
+        )
+        self._app.periodic(cron="* * * * * */15")(
+            self._app.task(name="keep", queueing_lock="keep")(_logged(self._keep))
         )
 
     @property
@@ -183,6 +188,20 @@ class Jobs:
             await self._pause(min(_CHECK_S, end - time.monotonic()))
             async with asyncio.timeout(_CHECK_TIMEOUT_S):
                 await lock.check()
+
+    async def _keep(self, timestamp: int) -> None:
+        """Copies pictures for a while; where the next job begins before its end, both do."""
+        if self._keeping:
+            return
+        self._keeping = True
+        end = time.monotonic() + self._watch_s
+        try:
+            while time.monotonic() < end and not self._stopping.is_set():
+                await keep_due(self._gate)
+                if not await self._gate.gallery.copies.ended(_CYCLE_S):
+                    await self._pause(_CYCLE_S)
+        finally:
+            self._keeping = False
 
     async def _pause(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):

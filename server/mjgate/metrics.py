@@ -22,6 +22,7 @@ RESPONSE_FAULTS = Counter(
     "mjgate_response_validation_faults", "Answers of ours that broke the contract.", ["operation"]
 )
 CALLBACKS = Counter("mjgate_callbacks", "Attempts to deliver callbacks.", ["outcome"])
+PICTURE_COPIES = Counter("mjgate_picture_copies", "Attempts to copy a picture.", ["outcome"])
 BATCH_ROWS = Histogram(
     "mjgate_batch_rows", "Rows in one group commit.", buckets=[2**power for power in range(10)]
 )

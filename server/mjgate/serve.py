@@ -32,6 +32,7 @@ _CONNECTIONS_S = 1
 _COLLECT_AFTER = 20_000
 _CUT_S = 1.0
 _BACKLOG = 2048
+_EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +190,18 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
+def address_of(listener: socket.socket) -> str:
+    """The address that a socket listens on, as a browser takes it."""
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def origin_of(listener: socket.socket) -> str:
+    """Where this machine reaches it: one that listens everywhere is reached as `localhost`."""
+    host, port = listener.getsockname()[:2]
+    return f"http://localhost:{port}" if host in _EVERYWHERE else address_of(listener)
+
+
 def run_server(
     config: Config,
     base: Base,
@@ -204,7 +217,7 @@ def run_server(
     log.configure()
     flight = Flight()
     settings = uvicorn.Config(
-        create_app(config, base.uri, base.cipher, flight),
+        create_app(config, base.uri, base.cipher, flight, origin_of(listener)),
         loop="uvloop",
         http=Protocol,
         ws="none",

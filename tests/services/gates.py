@@ -3,12 +3,14 @@
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from pydantic import SecretStr
 
 from mjgate.config import Config
 from mjgate.domain.token import Token, new_key
+from mjgate.gallery import open_gallery
 from mjgate.gate import Gate
 from mjgate.services.submit import ChangeOf, Imagine
 from mjgate.store.channels import add_channel
@@ -23,14 +25,22 @@ from tests.store.rows import query
 QUEUE = 500
 
 
+ORIGIN = "http://gateway.example"
+
+
 @asynccontextmanager
 async def open_gate(uri: str, **settings: Any) -> AsyncIterator[Gate]:
-    settings = {"upstream_timeout": 2.0, **settings}
-    config = Config(database_url=SecretStr(uri), secret_key=SecretStr(SECRET_KEY), **settings)
-    async with open_store(uri, Cipher(SECRET_KEY), QUEUE) as store:
-        transport = Transport(config.upstream_timeout, config.keepalive)
-        yield Gate(config, store, Upstreams(transport))
-        await transport.close()
+    """Its pictures are in a folder that goes with it, unless one is named."""
+    with TemporaryDirectory(prefix="mjgate-pictures-") as folder:
+        settings = {"upstream_timeout": 2.0, "pictures_dir": folder, **settings}
+        config = Config(database_url=SecretStr(uri), secret_key=SecretStr(SECRET_KEY), **settings)
+        async with (
+            open_store(uri, Cipher(SECRET_KEY), QUEUE) as store,
+            open_gallery(config, ORIGIN) as gallery,
+        ):
+            transport = Transport(config.upstream_timeout, config.keepalive)
+            yield Gate(config, store, Upstreams(transport), gallery)
+            await transport.close()
 
 
 async def channel(gate: Gate, name: str, url: str, **more: Any) -> int:

@@ -61,7 +61,7 @@ async def test_the_census_counts_tasks_and_money(store: Store) -> None:
     await running(store, 2, client)
     query(store, "update tokens set spent = 5")
 
-    assert Census({"sending": 1, "running": 1}, 2 * PRICE, 5, 0, 0.0) == (
+    assert Census({"sending": 1, "running": 1}, 2 * PRICE, 5, 0, 0.0, {}, 0) == (
         await take_census(store.pool)
     )
 

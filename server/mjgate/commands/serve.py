@@ -19,7 +19,16 @@ from mjgate.domain.channel import ChannelState, Dialect
 from mjgate.domain.token import new_key
 from mjgate.errors import CommandError, ConfigError
 from mjgate.sandbox import DIALECTS, DialectName, Settings, serve_sandbox
-from mjgate.serve import Base, Signals, follow_parent, listen, open_base, run_server
+from mjgate.serve import (
+    Base,
+    Signals,
+    address_of,
+    follow_parent,
+    listen,
+    open_base,
+    run_server,
+)
+from mjgate.storage import Folder
 from mjgate.store.capacity import refuse_crowd
 from mjgate.store.channels import add_channel, list_channels, set_channel
 from mjgate.store.cipher import Cipher, kept_secret
@@ -39,12 +48,14 @@ _KEY_FILE = "sandbox.token"
 def serve(host: str, port: int, workers: int, sandbox: bool, sandbox_port: int | None) -> None:
     """Run the gateway, its background work and its database."""
     config = read_config()
+    if config.pictures:
+        Folder(config.pictures_folder).prove()
     with Signals() as signals, listen(host, port) as listener, open_base(config, keep=True) as base:
         if config.embedded and workers > 1:
             refuse_crowd(base.uri, workers)
         on_pool(base, list_channels)  # a secret key that does not open theirs is named at start
         run = partial(_serve, config, base, listener, signals, workers)
-        address = _address(listener)
+        address = address_of(listener)
         if not sandbox:
             run(lambda: _say_ready(address))
             return
@@ -102,11 +113,6 @@ def _serve(
         run_server(config, base, listener, signals, ready)
     else:
         run_workers(base, listener.fileno(), workers, signals, ready)
-
-
-def _address(listener: socket.socket) -> str:
-    host, port = listener.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 @contextmanager

@@ -19,7 +19,8 @@ _PAGE_METHODS = ("GET", "HEAD")
 class Routing(RoutingMiddleware):
     """Connexion's routing with each operation compiled; a trailing slash is ignored.
 
-    `pages` are paths outside the contract, served as they are to GET and HEAD.
+    `pages` are paths outside the contract, served as they are to GET and HEAD. Those with a
+    segment in braces are served to whatever stands there, as `path_params`.
     """
 
     def __init__(
@@ -27,6 +28,7 @@ class Routing(RoutingMiddleware):
     ) -> None:
         self.app = app
         self._pages = pages
+        self._open_pages = [(tuple(p.split("/")), page) for p, page in pages.items() if "{" in p]
         self._fixed: dict[str, dict[str, Operation]] = {}
         self._open: list[tuple[tuple[str, ...], dict[str, Operation]]] = []
         for operation in operations:
@@ -40,7 +42,7 @@ class Routing(RoutingMiddleware):
             await self.app(scope, receive, send)
             return
         path = scope["path"]
-        page = self._pages.get(path)
+        page = self._pages.get(path) or self._open_page(scope, path)
         if page is not None:
             await _serve_page(page, scope, receive, send)
             return
@@ -66,6 +68,15 @@ class Routing(RoutingMiddleware):
             methods = {}
             self._open.append((segments, methods))
         methods[operation.method] = operation
+
+    def _open_page(self, scope: Scope, path: str) -> ASGIApp | None:
+        parts = path.split("/") if self._open_pages else []
+        for segments, page in self._open_pages:
+            found = _match(segments, parts)
+            if found is not None:
+                scope["path_params"] = found
+                return page
+        return None
 
     def _methods(self, scope: Scope, path: str) -> dict[str, Operation]:
         fixed = self._fixed.get(path)

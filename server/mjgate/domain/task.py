@@ -31,6 +31,8 @@ LOST: Final = "lost"
 _RANK = {NOT_START: 0, SUBMITTED: 1, MODAL: 1, IN_PROGRESS: 2, SUCCESS: 3, FAILURE: 3, CANCEL: 3}
 _PERCENT = re.compile(r"([0-9]{1,3})%")
 _SHOWN_PROPERTIES = frozenset({"finalPrompt", "finalZhPrompt"})
+PICTURES: Final = "imageUrls"
+"""The property that keeps where several pictures come from; clients see it beside `imageUrl`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,8 @@ class Sight:
 class Task:
     """A task as its client sees it, every documented field. Times are milliseconds.
 
-    `ended_by` is DEADLINE or LOST where we ended it, not its upstream.
+    `ended_by` is DEADLINE or LOST where we ended it, not its upstream. `picture_gone` says that
+    its pictures are no longer ours, and were not if it ended long ago.
     """
 
     id: int
@@ -77,6 +80,18 @@ class Task:
     properties: dict[str, Any] | None = None
     version: int = 1
     ended_by: str | None = None
+    picture_gone: bool = False
+
+    @property
+    def pictured(self) -> bool:
+        """Whether its pictures are ours, or soon will be."""
+        return self.status == SUCCESS and not self.picture_gone
+
+    @property
+    def pictures(self) -> list[str]:
+        """Where its pictures come from, where there are several beside its `imageUrl`."""
+        found: list[str] = (self.properties or {}).get(PICTURES) or []
+        return found
 
     def wire(self) -> dict[str, Any]:
         """The documented Task: every key present, null when unset (`seed`)."""
@@ -125,6 +140,7 @@ def advance(task: Task, sight: Sight, now_ms: int) -> Task:
         properties=sight.properties or task.properties,
         version=task.version,
         ended_by=task.ended_by,
+        picture_gone=task.picture_gone,
     )
 
 

@@ -55,6 +55,7 @@ async def _problem(gate: Gate) -> str | None:
 def _gauges(census: Census) -> list[Metric]:
     unknown = {"": float(census.phases.get("unknown", 0))}
     phases = {phase: float(count) for phase, count in sorted(census.phases.items())}
+    pictures = {state: float(count) for state, count in sorted(census.pictures.items())}
     return [
         gauge("mjgate_tasks", "Tasks by phase.", "phase", phases),
         gauge("mjgate_unknown_tasks", "Sends whose outcome is unknown.", None, unknown),
@@ -72,4 +73,6 @@ def _gauges(census: Census) -> list[Metric]:
             None,
             {"": census.oldest_s},
         ),
+        gauge("mjgate_pictures", "Pictures by state.", "state", pictures),
+        gauge("mjgate_picture_bytes", "Of those kept.", None, {"": float(census.kept_bytes)}),
     ]

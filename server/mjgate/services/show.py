@@ -1,12 +1,43 @@
-"""A task as its client is shown it, by a fetch and by a callback alike."""
+"""Shows a task to its client: what is kept of its pictures is found at addresses of ours."""
 
 from typing import Any
 
+from mjgate.domain.picture import expiry_s, is_source
 from mjgate.domain.task import Task
 from mjgate.gate import Gate
 
 
 def show(gate: Gate, task: Task) -> dict[str, Any]:
-    """The documented Task."""
-    del gate
-    return task.wire()
+    """The documented Task, the same for a while, in a fetch and in a callback alike."""
+    shown = task.wire()
+    if task.pictures:
+        shown["imageUrls"] = [{"url": each} for each in task.pictures]
+    if not task.pictured or not gate.config.pictures:
+        return shown
+    if is_source(task.image_url):
+        shown["imageUrl"] = address(gate, task.id, 0)
+    if task.pictures:
+        shown["imageUrls"] = [
+            {"url": address(gate, task.id, 0 if each == task.image_url else place)}
+            for place, each in enumerate(task.pictures, start=1)
+        ]
+    return shown
+
+
+def address(gate: Gate, task: int, place: int) -> str:
+    """Where a picture is served until the address expires; `place` as in Claimed."""
+    expires = expiry_s(gate.clock() // 1000, int(gate.config.pictures_link_life))
+    signature = gate.store.cipher.seal(_signed(task, place, expires))
+    which = f"n={place}&" if place else ""
+    origin = gate.gallery.origin
+    return f"{origin}/mj/image/{task}?{which}expires={expires}&signature={signature}"
+
+
+def opens(gate: Gate, task: int, place: int, expires: int, signature: str) -> bool:
+    """Whether an address of ours says so, and has not expired."""
+    sealed = gate.store.cipher.is_sealed(_signed(task, place, expires), signature)
+    return sealed and gate.clock() < expires * 1000
+
+
+def _signed(task: int, place: int, expires: int) -> str:
+    return f"picture {task} {place} {expires}"

@@ -14,7 +14,8 @@ from deliveries where state = 'waiting'
 class Census:
     """Tasks by phase; held and spent of all tokens in micro-dollars.
 
-    `callbacks` wait to be delivered, the oldest of them for `oldest_s` seconds.
+    `callbacks` wait to be delivered, the oldest of them for `oldest_s` seconds. Pictures by
+    state, and the bytes of those that are kept.
     """
 
     phases: dict[str, int]
@@ -22,6 +23,8 @@ class Census:
     spent: int
     callbacks: int
     oldest_s: float
+    pictures: dict[str, int]
+    kept_bytes: int
 
 
 async def take_census(pool: AsyncConnectionPool) -> Census:
@@ -34,6 +37,12 @@ async def take_census(pool: AsyncConnectionPool) -> Census:
         row = await cursor.fetchone()
         cursor = await connection.execute(_WAITING)
         waiting = await cursor.fetchone()
+        cursor = await connection.execute(
+            "select state, count(*), coalesce(sum(size), 0)::bigint from pictures group by state"
+        )
+        states = await cursor.fetchall()
     assert row is not None
     assert waiting is not None
-    return Census(phases, int(row[0]), int(row[1]), *waiting)
+    pictures = {state: int(count) for state, count, _ in states}
+    kept = sum(size for _, _, size in states)
+    return Census(phases, int(row[0]), int(row[1]), *waiting, pictures, kept)

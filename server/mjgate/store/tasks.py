@@ -17,7 +17,8 @@ from mjgate.store.refusals import REFUSALS, first_line
 _NONE: Mapping[int, list[Any]] = {}
 WIRE = (
     "id, action, status, prompt, submit_ms, description, state, prompt_en, progress, "
-    "fail_reason, image_url, start_ms, finish_ms, properties, version, ended_by"
+    "fail_reason, image_url, start_ms, finish_ms, properties, version, ended_by, "
+    "picture_gone"
 )
 """The columns of a Task, in the order of its fields."""
 _FETCH = (

@@ -10,7 +10,8 @@ import orjson
 
 from mjgate.domain.action import REROLL
 from mjgate.domain.outcome import clean, upstream_id
-from mjgate.domain.task import NOT_START, Sight
+from mjgate.domain.picture import distinct
+from mjgate.domain.task import NOT_START, PICTURES, Sight
 from mjgate.upstream.edit import edited
 from mjgate.upstream.transport import parse_json
 
@@ -157,6 +158,8 @@ class Novicezk:
         )
 
     def _sight(self, item: dict[str, Any], status: str) -> Sight:
+        first, others = _text(item, "imageUrl"), _pictures(item)
+        first = first or next(iter(others), None)
         return Sight(
             status=status,
             progress=_text(item, "progress"),
@@ -164,10 +167,10 @@ class Novicezk:
             fail_reason=_text(item, "failReason"),
             prompt=_text(item, "prompt"),
             prompt_en=_text(item, "promptEn"),
-            image_url=_text(item, "imageUrl"),
+            image_url=first,
             start_ms=_moment(item, "startTime"),
             finish_ms=_moment(item, "finishTime"),
-            properties=_properties(item),
+            properties=_properties(item, distinct(first, others)),
             buttons=_buttons(item),
         )
 
@@ -206,12 +209,21 @@ def _moment(item: dict[str, Any], key: str) -> int | None:
     return _within(value) if isinstance(value, int) and not isinstance(value, bool) else None
 
 
-def _properties(item: dict[str, Any]) -> dict[str, Any] | None:
+def _properties(item: dict[str, Any], pictures: list[str]) -> dict[str, Any] | None:
     given = item.get("properties")
     if not isinstance(given, dict):
-        return None
-    kept = {key: clean(given.get(key)) for key in ("finalPrompt", "finalZhPrompt")}
+        given = {}
+    kept: dict[str, Any] = {key: clean(given.get(key)) for key in ("finalPrompt", "finalZhPrompt")}
+    kept[PICTURES] = pictures
     return {key: value for key, value in kept.items() if value} or None
+
+
+def _pictures(item: dict[str, Any]) -> list[str]:
+    """The addresses of `imageUrls`, as the fork with buttons gives them: `[{"url": ...}]`."""
+    given = item.get(PICTURES)
+    found = given if isinstance(given, list) else []
+    urls = [clean(each.get("url")) for each in found if isinstance(each, dict)]
+    return [url for url in urls if url]
 
 
 def _buttons(item: dict[str, Any]) -> list[Any] | None:
