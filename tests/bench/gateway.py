@@ -102,7 +102,10 @@ class Gateway:
 
 
 def start_gateway(scratch: Path, upstream: str) -> Gateway:
-    """Serves with an embedded database in `scratch`, one token and one channel."""
+    """Serves with an embedded database in `scratch`, one token and one channel.
+
+    It keeps no pictures: those of the stub are nowhere.
+    """
     data_dir = scratch / "data"
     if not _COMMAND.exists():
         raise BenchError(f"{_COMMAND} is missing; install the project first")
@@ -127,7 +130,7 @@ def _serve(data_dir: Path, scratch: Path, port: int) -> Service:
         process = subprocess.Popen(
             [_COMMAND, "serve", "--host", "127.0.0.1", "--port", str(port)],
             cwd=scratch,
-            env=environment(MJGATE_DATA_DIR=str(data_dir)),
+            env=environment(MJGATE_DATA_DIR=str(data_dir), MJGATE_PICTURES="off"),
             stdout=log,
             stderr=sink,
             text=True,

@@ -1,6 +1,7 @@
 """The real application, asked by Schemathesis without a socket."""
 
 import asyncio
+from pathlib import Path
 
 import pytest
 import schemathesis
@@ -27,8 +28,10 @@ SETTLE_S = 30.0
 
 
 @pytest.fixture
-def application(database: str) -> ASGIApp:
-    config = Config(database_url=SecretStr(database), secret_key=SecretStr(SECRET_KEY))
+def application(database: str, tmp_path: Path) -> ASGIApp:
+    config = Config(
+        database_url=SecretStr(database), secret_key=SecretStr(SECRET_KEY), pictures_dir=tmp_path
+    )
     return create_app(config, database, Cipher(SECRET_KEY))
 
 

@@ -62,7 +62,9 @@ def lying(app: ASGIApp) -> ASGIApp:
 
 @pytest.fixture
 async def liar(database: str, token: str) -> AsyncIterator[str]:
-    config = Config(database_url=SecretStr(database), secret_key=SecretStr(SECRET_KEY))
+    config = Config(
+        database_url=SecretStr(database), secret_key=SecretStr(SECRET_KEY), pictures=False
+    )
     app = create_app(config, database, Cipher(SECRET_KEY))
     async with served(lying(app)) as address:
         yield address

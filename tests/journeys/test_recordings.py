@@ -128,9 +128,20 @@ async def stage(
     assert (task_id, recorded["action"]) == (task["id"], recorded["action"])
     assert upstream_id not in json.dumps(task).replace(str(recorded["imageUrl"]), "")
     assert "notifyHook" not in task["properties"]
-    for name in ("imageUrl", "prompt", "promptEn", "failReason", "startTime", "finishTime"):
+    check_picture(gateway, task, recorded["imageUrl"] or None)
+    for name in ("prompt", "promptEn", "failReason", "startTime", "finishTime"):
         assert (recorded[name] or None) == task[name], name
     return task
+
+
+def check_picture(gateway: Gateway, task: dict[str, Any], recorded: str | None) -> None:
+    """Shown as it was recorded, but for one that the gateway keeps."""
+    [(source,)] = gateway.rows("select image_url from tasks where id = %s", task["id"])
+    assert recorded == source
+    if task["status"] == "SUCCESS":
+        assert task["imageUrl"].startswith(f"{gateway.address}/mj/image/{task['id']}?")
+    else:
+        assert recorded == task["imageUrl"]
 
 
 async def test_a_picture_of_novicezk_through_its_recorded_stages(gateway: Gateway) -> None:

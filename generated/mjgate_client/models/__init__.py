@@ -4,6 +4,7 @@ from .budget_period import BudgetPeriod
 from .error import Error
 from .error_properties import ErrorProperties
 from .error_slug import ErrorSlug
+from .image_url import ImageUrl
 from .imagine_request import ImagineRequest
 from .key import Key
 from .list_request import ListRequest
@@ -29,6 +30,7 @@ __all__ = (
     "Error",
     "ErrorProperties",
     "ErrorSlug",
+    "ImageUrl",
     "ImagineRequest",
     "Key",
     "ListRequest",

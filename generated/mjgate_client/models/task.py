@@ -8,8 +8,10 @@ from attrs import field as _attrs_field
 
 from ..models.task_action import TaskAction
 from ..models.task_status import TaskStatus
+from ..types import UNSET, Unset
 
 if TYPE_CHECKING:
+    from ..models.image_url import ImageUrl
     from ..models.task_properties import TaskProperties
 
 
@@ -26,7 +28,12 @@ class Task:
         fail_reason (None | str): 失败原因
         finish_time (int | None): 结束时间, milliseconds since 1970.
         id (str): 任务ID, 16 digits.
-        image_url (None | str): 图片url. Before SUCCESS it may be a preview.
+        image_url (None | str): 图片url. Before SUCCESS it may be a preview. From SUCCESS on it is an address of the
+            gateway, which keeps the picture: it opens without a token until the time that stands in
+            it, at least a week unless the operator says otherwise, and each fetch gives one that
+            does. There is an `ETag`, and `Range` is honoured. While the picture is not copied yet
+            it leads on, by a 302, to where the upstream has it. Where the gateway keeps no
+            pictures, or no longer keeps this one, it is the address of the upstream.
         progress (None | str): 任务进度. Never goes backwards; 100% only at SUCCESS.
         prompt (None | str): 提示词
         prompt_en (None | str): 提示词-英文
@@ -35,6 +42,9 @@ class Task:
         state (None | str): 自定义参数, exactly as it was submitted.
         status (str | TaskStatus): 任务状态. Upstreams may add values.
         submit_time (int): 提交时间, milliseconds since 1970.
+        image_urls (list[ImageUrl] | Unset): Each picture of a task that has several, from upstreams that tell them
+            apart; absent in
+            any other task. Their addresses are as `imageUrl`, which may be one of them.
     """
 
     action: str | TaskAction
@@ -51,6 +61,7 @@ class Task:
     state: None | str
     status: str | TaskStatus
     submit_time: int
+    image_urls: list[ImageUrl] | Unset = UNSET
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
@@ -99,6 +110,13 @@ class Task:
 
         submit_time = self.submit_time
 
+        image_urls: list[dict[str, Any]] | Unset = UNSET
+        if not isinstance(self.image_urls, Unset):
+            image_urls = []
+            for image_urls_item_data in self.image_urls:
+                image_urls_item = image_urls_item_data.to_dict()
+                image_urls.append(image_urls_item)
+
         field_dict: dict[str, Any] = {}
         field_dict.update(self.additional_properties)
         field_dict.update(
@@ -119,11 +137,14 @@ class Task:
                 "submitTime": submit_time,
             }
         )
+        if image_urls is not UNSET:
+            field_dict["imageUrls"] = image_urls
 
         return field_dict
 
     @classmethod
     def from_dict(cls: type[T], src_dict: Mapping[str, Any]) -> T:
+        from ..models.image_url import ImageUrl  # noqa: PLC0415
         from ..models.task_properties import TaskProperties  # noqa: PLC0415
 
         d = dict(src_dict)
@@ -223,6 +244,17 @@ class Task:
 
         submit_time = d.pop("submitTime")
 
+        _image_urls = d.pop("imageUrls", UNSET)
+        image_urls: list[ImageUrl] | Unset = UNSET
+        if _image_urls is not UNSET:
+            if not isinstance(_image_urls, list):
+                raise TypeError(f"Expected a list, got {type(_image_urls).__name__}.")
+            image_urls = []
+            for image_urls_item_data in _image_urls:
+                image_urls_item = ImageUrl.from_dict(image_urls_item_data)
+
+                image_urls.append(image_urls_item)
+
         task = cls(
             action=action,
             description=description,
@@ -238,6 +270,7 @@ class Task:
             state=state,
             status=status,
             submit_time=submit_time,
+            image_urls=image_urls,
         )
 
         task.additional_properties = d
