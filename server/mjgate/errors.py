@@ -14,7 +14,8 @@ MjgateError
 │   └── Unusable             it was answered, but not with what was asked for
 ├── AddressRefused           an address of others must not be connected to
 ├── CopyError                a picture was not copied, and may be later
-│   └── CopyRefused          it never will be: its address, or its size
+│   ├── CopyRefused          it never will be: its address, or its size
+│   └── SourceSilent         nobody answers where it is
 ├── StorageError             the storage of pictures did not do its part
 │   └── NotStored            it has no such file
 ├── Replay                   a key's first request was answered: the answer to give again
@@ -105,6 +106,10 @@ class CopyError(MjgateError):
 
 class CopyRefused(CopyError):
     """Raised when a picture cannot be copied, now or later."""
+
+
+class SourceSilent(CopyError):
+    """Raised when there is no connection to where a picture is, or no answer."""
 
 
 class StorageError(MjgateError):

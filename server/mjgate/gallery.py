@@ -3,12 +3,13 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from mjgate.config import Config
 from mjgate.guard import Guard
 from mjgate.storage import Folder, Storage
+from mjgate.upstream.breaker import Breaker
 from mjgate.upstream.sources import Sources
 
 Key = tuple[int, ...]
@@ -59,12 +60,17 @@ class Copies:
 
 @dataclass(frozen=True, slots=True)
 class Gallery:
-    """Copies of pictures, for one process; `origin` is where clients reach it."""
+    """Copies of pictures, for one process.
+
+    `origin` is where clients reach it. `breaker` opens for the origins of pictures where nobody
+    answers: they hold up those from elsewhere no longer.
+    """
 
     origin: str
     storage: Storage
     sources: Sources
     copies: Copies
+    breaker: Breaker[str] = field(default_factory=Breaker)
 
 
 @asynccontextmanager

@@ -32,7 +32,7 @@ _CONNECTIONS_S = 1
 _COLLECT_AFTER = 20_000
 _CUT_S = 1.0
 _BACKLOG = 2048
-_EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104
+EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +199,7 @@ def address_of(listener: socket.socket) -> str:
 def origin_of(listener: socket.socket) -> str:
     """Where this machine reaches it: one that listens everywhere is reached as `localhost`."""
     host, port = listener.getsockname()[:2]
-    return f"http://localhost:{port}" if host in _EVERYWHERE else address_of(listener)
+    return f"http://localhost:{port}" if host in EVERYWHERE else address_of(listener)
 
 
 def run_server(

@@ -26,7 +26,7 @@ async def test_faults_of_an_upstream_open_its_breaker(
         for _ in range(THRESHOLD):
             await upstreams.send(channel(raw.address), REQUEST)
 
-    assert {1} == upstreams.breaker.open_channels()
+    assert {1} == upstreams.breaker.open()
 
 
 async def test_connections_that_fail_open_it(transport: Transport) -> None:
@@ -38,7 +38,7 @@ async def test_connections_that_fail_open_it(transport: Transport) -> None:
         with pytest.raises(Broken):
             await upstreams.send(channel(raw.address), REQUEST)
 
-    assert {1} == upstreams.breaker.open_channels()
+    assert {1} == upstreams.breaker.open()
 
 
 async def test_refusals_are_no_faults(transport: Transport) -> None:
@@ -47,7 +47,7 @@ async def test_refusals_are_no_faults(transport: Transport) -> None:
         for _ in range(THRESHOLD):
             await upstreams.send(channel(raw.address), REQUEST)
 
-    assert set() == upstreams.breaker.open_channels()
+    assert set() == upstreams.breaker.open()
 
 
 def test_what_was_set_goes_before_what_was_found() -> None:

@@ -20,6 +20,7 @@ from mjgate.domain.token import new_key
 from mjgate.errors import CommandError, ConfigError
 from mjgate.sandbox import DIALECTS, DialectName, Settings, serve_sandbox
 from mjgate.serve import (
+    EVERYWHERE,
     Base,
     Signals,
     address_of,
@@ -50,6 +51,7 @@ def serve(host: str, port: int, workers: int, sandbox: bool, sandbox_port: int |
     config = read_config()
     if config.pictures:
         Folder(config.pictures_folder).prove()
+        _warn_nowhere(config, host)
     with Signals() as signals, listen(host, port) as listener, open_base(config, keep=True) as base:
         if config.embedded and workers > 1:
             refuse_crowd(base.uri, workers)
@@ -158,6 +160,16 @@ async def _welcome(pool: AsyncConnectionPool, cipher: Cipher, address: str, key:
         await add_channel(pool, cipher, _NAME, settings)
     if not await renew_token(pool, _NAME, key):
         await add_token(pool, _NAME, key, None)
+
+
+def _warn_nowhere(config: Config, host: str) -> None:
+    """One who listens everywhere does not know how its clients call it."""
+    if host in EVERYWHERE and config.public_url is None:
+        click.echo(
+            "Pictures are shown at http://localhost. Set MJGATE_PUBLIC_URL to where clients "
+            "reach this gateway, or keep none with MJGATE_PICTURES=off.",
+            err=True,
+        )
 
 
 def _say_sandbox(address: str) -> None:

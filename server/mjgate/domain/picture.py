@@ -135,3 +135,11 @@ def url_of(address: str) -> URL:
     """
     plain = address.isascii() and address.isprintable() and " " not in address
     return URL(address, encoded=plain)
+
+
+def origin_of(source: str) -> str:
+    """Who serves a picture: scheme, host and port of its address; blank where it is none."""
+    try:
+        return str(url_of(source).origin())
+    except ValueError:
+        return ""

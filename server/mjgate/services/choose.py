@@ -20,7 +20,7 @@ async def choose(gate: Gate, model: str) -> list[Channel]:
         Unavailable: there is none now.
     """
     catalog = await gate.store.catalog()
-    shunned = gate.upstreams.breaker.open_channels()
+    shunned = gate.upstreams.breaker.open()
     channels = ranked(catalog.channels.values(), model, shunned, gate.rng)
     if not channels:
         raise Unavailable(f"No channel can take {model} now.", _RETRY_AFTER_S)
@@ -36,7 +36,7 @@ async def choose_for(gate: Gate, parent: Parent) -> Channel:
     channel = (await gate.store.catalog()).channels.get(parent.channel)
     if channel is None or channel.state is ChannelState.DISABLED:
         raise Unavailable(f"The channel that drew task {parent.id} is switched off.", 60)
-    if channel.id in gate.upstreams.breaker.open_channels():
+    if channel.id in gate.upstreams.breaker.open():
         raise Unavailable(f"The channel that drew task {parent.id} fails now.", _RETRY_AFTER_S)
     return channel
 

@@ -6,8 +6,8 @@ import hashlib
 from collections.abc import AsyncIterator
 from functools import partial
 
-from mjgate.domain.picture import HEAD, Claimed, Copy, Picture, file_name, media_type_of
-from mjgate.errors import CopyError, CopyRefused, StorageError
+from mjgate.domain.picture import HEAD, Claimed, Copy, Picture, file_name, media_type_of, origin_of
+from mjgate.errors import CopyError, CopyRefused, SourceSilent, StorageError
 from mjgate.gate import Gate
 from mjgate.log import logger
 from mjgate.metrics import PICTURE_COPIES
@@ -73,15 +73,17 @@ async def tidy(gate: Gate) -> None:
 
 async def _bring(gate: Gate, task: int, place: int) -> None:
     """Copies a picture that is due, or waits for whoever copies it, for a while."""
-    for _ in range(int(_PATIENCE_S / _LOOK_S)):
-        claimed = await pictures.claim_picture(gate.store.pool, task, place, _LEASE_S)
-        if claimed is not None:
-            await _copy(gate, claimed)
-            return
-        await asyncio.sleep(_LOOK_S)
-        picture = await pictures.find_picture(gate.store.pool, task, place)
-        if picture is None or not picture.coming:
-            return
+    pool = gate.store.pool
+    with contextlib.suppress(*DOWN):
+        for _ in range(int(_PATIENCE_S / _LOOK_S)):
+            claimed = await pictures.claim_picture(pool, task, place, _LEASE_S)
+            if claimed is not None:
+                await _copy(gate, claimed)
+                return
+            await asyncio.sleep(_LOOK_S)
+            picture = await pictures.find_picture(pool, task, place)
+            if picture is None or not picture.coming:
+                return
 
 
 async def _copy(gate: Gate, claimed: Claimed) -> None:
@@ -126,6 +128,20 @@ async def _settle(gate: Gate, claimed: Claimed) -> str:
 
 
 async def _fetch(gate: Gate, claimed: Claimed) -> Copy:
+    """Copies it to storage, unless nobody has answered where it is for a while."""
+    breaker, origin = gate.gallery.breaker, origin_of(claimed.source)
+    if origin in breaker.open():
+        raise SourceSilent("nobody answers at its source")
+    try:
+        copy = await _transfer(gate, claimed)
+    except SourceSilent:
+        breaker.failed(origin)
+        raise
+    breaker.worked(origin)
+    return copy
+
+
+async def _transfer(gate: Gate, claimed: Claimed) -> Copy:
     channel = (await gate.store.catalog()).channels.get(claimed.channel or 0)
     own = channel.base_url if channel else None
     async with gate.gallery.sources.open(claimed.source, own) as source:

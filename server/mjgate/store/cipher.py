@@ -85,7 +85,9 @@ class Cipher:
 
     def is_sealed(self, text: str, seal: str) -> bool:
         """Whether a seal was made of that text, with any of the keys."""
-        return any(_same(_seal(key, text), seal) for key in split_keys(self._keys))
+        if any(_same(_seal(key, text), seal) for key in split_keys(self._keys)):
+            return True
+        return self._changed() and self.is_sealed(text, seal)
 
     def _changed(self) -> bool:
         """Whether the file has other keys than ours; then they are ours."""

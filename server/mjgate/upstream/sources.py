@@ -10,7 +10,7 @@ from yarl import URL
 
 from mjgate import __version__
 from mjgate.domain.picture import is_admitted, url_of
-from mjgate.errors import AddressRefused, CopyError, CopyRefused
+from mjgate.errors import AddressRefused, CopyError, CopyRefused, SourceSilent
 from mjgate.guard import Guard
 
 TOTAL_S = 120.0
@@ -98,6 +98,7 @@ class Sources:
 
         Raises:
             CopyRefused: its address is none, or must not be connected to.
+            SourceSilent: nobody answers there.
             CopyError: there is no picture there now.
         """
         url = _parsed(address)
@@ -172,5 +173,7 @@ def _faults() -> Iterator[None]:
         yield
     except CopyError:
         raise
-    except (aiohttp.ClientError, TimeoutError, OSError) as error:
+    except (aiohttp.ClientConnectorError, TimeoutError) as error:
+        raise SourceSilent(f"nobody answers at its source: {type(error).__name__}") from error
+    except (aiohttp.ClientError, OSError) as error:
         raise CopyError(f"its source does not give it: {type(error).__name__}") from error

@@ -24,7 +24,7 @@ class Upstreams:
     """Where requests go out."""
 
     transport: Transport
-    breaker: Breaker = field(default_factory=Breaker)
+    breaker: Breaker[int] = field(default_factory=Breaker)
 
     async def send(self, channel: Channel, request: Request) -> Reply:
         """Sends once; a fault counts against the channel.

@@ -52,14 +52,17 @@ create or replace function keep_pictures(changed bigint[]) returns void language
   on conflict do nothing
 $$;
 
--- Lets go of all pictures of tasks: their sources are shown from now on.
-create function drop_pictures(dropped bigint[]) returns void language sql as $$
-  with t as materialized (
-    select id from tasks where id = any(dropped) order by id for no key update
-  ), u as (
-    update tasks set picture_gone = true, version = version + 1 from t
-    where tasks.id = t.id and not picture_gone
-  )
+-- Lets go of all pictures of tasks, which may be deleted with them.
+create function forget_pictures(gone bigint[]) returns void language sql as $$
   update pictures set state = 'dropped', moment = clock_timestamp()
-  where task_id = any(dropped) and state <> 'dropped'
+  where task_id = any(gone) and state <> 'dropped'
 $$;
+
+-- The same of tasks that stay: their sources are shown from now on.
+create function drop_pictures(dropped bigint[]) returns void language plpgsql as $$
+begin
+  perform from tasks where id = any(dropped) order by id for no key update;
+  update tasks set picture_gone = true, version = version + 1
+  where id = any(dropped) and not picture_gone;
+  perform forget_pictures(dropped);
+end $$;
