@@ -12,20 +12,20 @@ import aiohttp
 import pytest
 from structlog.testing import capture_logs
 
-from mjgate.domain.task import ENDS, Task
+from mjgate.domain.task import DEADLINE, ENDS, LOST, Task
 from mjgate.domain.token import Token
 from mjgate.gate import Gate
 from mjgate.sandbox import Settings, running_sandbox
 from mjgate.sandbox.settings import DialectName
 from mjgate.services.ask import MOST_IDS
-from mjgate.services.follow import MOST_LOOKED, Follower
+from mjgate.services.follow import MOST_LOOKED, Follower, end_overdue
 from mjgate.services.submit import change, imagine
 from mjgate.store.channels import set_channel
 from mjgate.store.tasks import fetch_tasks
 from tests.harness import free_port
 from tests.services.gates import change_of, channel, client, heard, picture
 from tests.store.rows import PRICE, intent, money, query, settled
-from tests.upstream.raw import Raw, Speak, raw_upstream, says
+from tests.upstream.raw import Raw, Speak, by_path, raw_upstream, resets, says, stays_silent
 
 RECORDED: dict[str, Any] = {
     "action": "IMAGINE",
@@ -48,11 +48,12 @@ async def read(gate: Gate, owner: Token, number: int) -> Task:
     return task
 
 
-def hasty(gate: Gate, where: int) -> Follower:
+def hasty(gate: Gate, where: int, **more: float) -> Follower:
     """A follower for whom a second passes between two looks at the clock."""
     start = later(gate)
     seconds = itertools.count()
-    return Follower(replace(gate, clock=lambda: start + 1000 * next(seconds)), where)
+    patient = {"patience_s": 10.0, **more}
+    return Follower(replace(gate, clock=lambda: start + 1000 * next(seconds)), where, **patient)
 
 
 def later(gate: Gate) -> int:
@@ -146,10 +147,10 @@ async def test_a_list_that_is_none_changes_nothing_and_the_next_one_counts(
         assert follower.idle
 
 
-async def switch(address: str, operation: str, fault: str) -> None:
+async def switch(address: str, operation: str, fault: str, times: int | None = 1) -> None:
     async with aiohttp.ClientSession() as session:
         place = f"{address}/sandbox/faults/{operation}"
-        async with session.put(place, json={"fault": fault, "times": 1}) as response:
+        async with session.put(place, json={"fault": fault, "times": times}) as response:
             assert 204 == response.status
 
 
@@ -371,3 +372,269 @@ async def test_a_clock_that_is_behind_the_database_delays_no_look(gate: Gate) ->
         follower = Follower(replace(gate, clock=lambda: behind + 1000 * next(seconds)), where)
 
         assert [0, 1] == [await follower.look() for _ in range(2)]
+
+
+async def outlived(gate: Gate, follower: Follower, looks: int = 12) -> None:
+    """Enough looks of a hasty follower for anything to happen."""
+    for _ in range(looks):
+        await follower.look()
+
+
+@pytest.mark.parametrize("dialect", ["novicezk", "buttons", "new-api"])
+async def test_a_task_that_its_upstream_has_forgotten_is_lost_and_free(
+    gate: Gate, dialect: DialectName
+) -> None:
+    with running_sandbox(Settings(dialect=dialect, speed=1000)) as address:
+        where = await channel(gate, "sandbox", address, dialect=dialect)
+        owner = await client(gate)
+        answer = await imagine(gate, owner, picture("a fox sandbox:lost"))
+
+        with capture_logs() as logs:
+            task = await ended(gate, hasty(gate, where, lost_s=5), owner, int(answer["result"]))
+
+    assert ("FAILURE", LOST, "上游任务丢失") == (task.status, task.ended_by, task.fail_reason)
+    assert (0, 0) == money(gate.store, owner.id)
+    assert [task.id] == [line["task"] for line in logs if line["event"] == "lost"]
+
+
+async def test_for_a_minute_no_task_is_lost(gate: Gate, sandbox: str) -> None:
+    where = await channel(gate, "sandbox", sandbox)
+    owner = await client(gate)
+    number = int((await imagine(gate, owner, picture("a fox sandbox:lost")))["result"])
+    moment = [later(gate)]
+    follower = Follower(replace(gate, clock=lambda: moment[0]), where)
+
+    for _ in range(60):
+        await follower.look()
+        assert "NOT_START" == (await read(gate, owner, number)).status
+        moment[0] += 1000
+    for _ in range(3):
+        moment[0] += 1000
+        await follower.look()
+
+    assert LOST == (await read(gate, owner, number)).ended_by
+
+
+@pytest.mark.parametrize("speak", [says("<html>"), says("[]", "500 No"), resets])
+async def test_an_upstream_that_answers_with_something_else_makes_nothing_lost(
+    gate: Gate, speak: Speak
+) -> None:
+    async with raw_upstream(speak) as raw:
+        where = await channel(gate, "raw", raw.address)
+        owner = await running(gate, where, 1, "theirs")
+
+        await outlived(gate, hasty(gate, where, lost_s=0))
+
+        assert "NOT_START" == (await read(gate, owner, 1)).status
+
+
+async def test_a_fetch_that_fails_makes_nothing_lost(gate: Gate) -> None:
+    async with raw_upstream(by_path(lists(), says("", "500 No"))) as raw:
+        where = await channel(gate, "raw", raw.address)
+        owner = await running(gate, where, 1, "theirs")
+
+        await outlived(gate, hasty(gate, where, lost_s=0))
+
+        assert "NOT_START" == (await read(gate, owner, 1)).status
+
+
+async def test_a_task_that_no_list_shows_is_fetched(gate: Gate) -> None:
+    fetched = says(json.dumps({**RECORDED, "id": "theirs"}))
+    async with raw_upstream(by_path(lists(), fetched)) as raw:
+        where = await channel(gate, "raw", raw.address)
+        owner = await running(gate, where, 1, "theirs")
+
+        await hasty(gate, where).look()
+
+        assert "31%" == (await read(gate, owner, 1)).progress
+
+
+async def test_a_task_that_comes_back_is_not_lost(gate: Gate) -> None:
+    shown = [False]
+    item = {**RECORDED, "id": "theirs"}
+
+    async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await by_path(lists(*[item] * shown[0]), says(""))(reader, writer)
+
+    async with raw_upstream(speak) as raw:
+        where = await channel(gate, "raw", raw.address)
+        owner = await running(gate, where, 1, "theirs")
+        follower = hasty(gate, where, lost_s=20)
+        for _ in range(3):
+            await follower.look()
+            shown[0] = True
+            await follower.look()
+            shown[0] = False
+            await outlived(gate, follower, 3)
+
+        assert (None, "IN_PROGRESS") == (
+            (await read(gate, owner, 1)).ended_by,
+            (await read(gate, owner, 1)).status,
+        )
+
+
+@pytest.mark.parametrize("fault", ["garbage", "http500", "reset", "cut", "mangled", "hang"])
+async def test_a_task_that_spoils_every_list_harms_no_other(gate: Gate, fault: str) -> None:
+    with running_sandbox(Settings(speed=1000, core_size=64, queue_size=1000)) as address:
+        where = await channel(gate, "sandbox", address)
+        owner = await client(gate)
+        prompts = ["a fox"] * 25 + [f"a fox sandbox:list:{fault}"]
+        answers = [await imagine(gate, owner, picture(prompt)) for prompt in prompts]
+        follower = hasty(gate, where, patience_s=10)
+
+        for answer in answers:
+            task = await ended(gate, follower, owner, int(answer["result"]))
+            assert "SUCCESS" == task.status
+
+        await follower.close()
+    assert (0, 26 * PRICE) == money(gate.store, owner.id)
+
+
+async def test_where_no_list_works_tasks_are_fetched(gate: Gate) -> None:
+    with running_sandbox(Settings(speed=1000, core_size=64, queue_size=1000)) as address:
+        where = await channel(gate, "sandbox", address)
+        owner = await client(gate)
+        answers = [await imagine(gate, owner, picture()) for _ in range(30)]
+        await switch(address, "list-by-condition", "http404", times=None)
+        follower = hasty(gate, where)
+
+        for answer in answers:
+            task = await ended(gate, follower, owner, int(answer["result"]))
+            assert "SUCCESS" == task.status
+
+
+async def test_an_upstream_that_answers_nobody_is_not_asked_task_by_task(gate: Gate) -> None:
+    async with raw_upstream(says("", "500 No")) as raw:
+        where = await channel(gate, "raw", raw.address)
+        owner = await client(gate)
+        for number in range(1, 201):
+            await gate.store.writer.admit(intent(number, owner.id, channel=where))
+            await gate.store.writer.settle(
+                settled(number, channel=where, upstream_id=f"up{number}")
+            )
+        moment = later(gate)
+        follower = Follower(replace(gate, clock=lambda: moment), where)
+
+        await follower.look()
+
+        assert 2 + 10 + 10 >= len(raw.heard)
+
+
+async def test_a_list_that_hangs_holds_up_no_other(gate: Gate) -> None:
+    hanging = asyncio.Event()
+
+    async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked = json.loads(raw.heard[-1].partition(b"\r\n\r\n")[2])["ids"]
+        if "up0" in asked:
+            hanging.set()
+            await stays_silent(reader, writer)
+        await lists(*({**RECORDED, "id": each} for each in asked))(reader, writer)
+
+    async with raw_upstream(speak) as raw:
+        where = await channel(gate, "raw", raw.address)
+        owner = await client(gate)
+        for number in range(MOST_IDS + 20):
+            await gate.store.writer.admit(intent(number, owner.id, channel=where))
+            await gate.store.writer.settle(
+                settled(number, channel=where, upstream_id=f"up{number}")
+            )
+        follower = hasty(gate, where, patience_s=0.5)
+
+        assert MOST_IDS + 20 == await follower.look()
+
+        assert hanging.is_set()
+        assert [(20,)] == query(
+            gate.store, "select count(*) from tasks where status = 'IN_PROGRESS'"
+        )
+        await follower.close()
+
+
+async def test_a_task_past_its_deadline_is_looked_at_and_ends(gate: Gate) -> None:
+    items = [{**RECORDED, "id": "a"}, {**RECORDED, "id": "b", "status": "SUCCESS"}]
+    async with raw_upstream(by_path(lists(*items), says(""))) as raw:
+        where = await channel(gate, "raw", raw.address)
+        owners = {}
+        for number, name in enumerate("abc"):
+            owners[number] = await running(gate, where, number, name)
+        query(gate.store, "update tasks set deadline = now()")
+
+        await hasty(gate, where).look()
+
+    found = [await read(gate, owner, number) for number, owner in owners.items()]
+    assert [("FAILURE", DEADLINE), ("SUCCESS", None), ("FAILURE", DEADLINE)] == [
+        (task.status, task.ended_by) for task in found
+    ]
+    assert ("31%", "上游任务超时") == (found[0].progress, found[0].fail_reason)
+    assert [(0, 0), (0, PRICE), (0, 0)] == [money(gate.store, o.id) for o in owners.values()]
+
+
+async def test_a_task_that_nobody_answers_for_is_left_to_the_sweep(gate: Gate) -> None:
+    where = await channel(gate, "dead", f"http://127.0.0.1:{free_port()}")
+    owner = await running(gate, where, 1, "theirs")
+    query(gate.store, "update tasks set deadline = now()")
+    moment = [later(gate)]
+    follower = Follower(replace(gate, clock=lambda: moment[0]), where)
+
+    await follower.look()
+    assert not follower.idle
+    moment[0] += 120_000
+    await follower.look()
+
+    assert "NOT_START" == (await read(gate, owner, 1)).status
+    assert follower.idle
+
+
+async def test_a_task_that_another_has_ended_is_followed_no_more(gate: Gate) -> None:
+    async with raw_upstream(lists({**RECORDED, "id": "theirs"})) as raw:
+        where = await channel(gate, "raw", raw.address)
+        owner = await running(gate, where, 1, "theirs")
+        follower = hasty(gate, where)
+        await follower.look()
+        await end_overdue(gate, [await read(gate, owner, 1)])
+        query(gate.store, "update tasks set deadline = now()")
+
+        while not follower.idle:
+            await follower.look()
+
+        assert DEADLINE == (await read(gate, owner, 1)).ended_by
+        assert (0, 0) == money(gate.store, owner.id)
+
+
+async def test_what_the_database_refuses_is_not_hurried(gate: Gate) -> None:
+    query(gate.store, "alter table tasks add constraint poison check (prompt_en <> 'poison')")
+    async with raw_upstream(lists({**RECORDED, "id": "a", "promptEn": "poison"})) as raw:
+        where = await channel(gate, "raw", raw.address)
+        await running(gate, where, 1, "a")
+        moment = [later(gate)]
+        follower = Follower(replace(gate, clock=lambda: moment[0]), where)
+
+        for _ in range(20):
+            await follower.look()
+            moment[0] += 1000
+
+        assert 1 == len(raw.heard)
+
+
+async def test_a_page_of_new_tasks_is_no_bound(gate: Gate) -> None:
+    async with raw_upstream(lists()) as raw:
+        where = await channel(gate, "raw", raw.address)
+        owner = await client(gate)
+        query(
+            gate.store,
+            "insert into tasks (id, token_id, channel_id, action, model, price, phase, marker, "
+            "send_deadline, deadline, accepted_at, upstream_id, status, submit_ms) select n, %s, "
+            "%s, 'IMAGINE', 'm', 0, 'running', 'm', now(), now() + interval '1 h', now(), "
+            "'up' || n, 'NOT_START', 1 from generate_series(1, 5500) n",
+            owner.id,
+            where,
+        )
+        moment = later(gate)
+        follower = Follower(replace(gate, clock=lambda: moment), where)
+
+        looked = 0
+        while more := await follower.look():
+            looked += more
+            assert follower.behind == (looked < 5500)
+
+        assert 5500 == looked
+        await follower.close()

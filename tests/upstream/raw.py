@@ -7,9 +7,12 @@ import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from weakref import WeakKeyDictionary
 
 from mjgate.domain.channel import Channel, ChannelState, Dialect
 
+METHODS: WeakKeyDictionary[asyncio.StreamWriter, bytes] = WeakKeyDictionary()
+"""How each connection asked."""
 Speak = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
@@ -32,6 +35,7 @@ async def raw_upstream(speak: Speak) -> AsyncIterator[Raw]:
         writers.append(writer)
         with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
             raw.heard.append(await request(reader))
+            METHODS[writer] = raw.heard[-1].partition(b" ")[0]
             await speak(reader, writer)
         writer.close()
 
@@ -62,6 +66,16 @@ def says(body: bytes | str, status: str = "200 OK", *headers: str) -> Speak:
     async def speak(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write("\r\n".join(lines).encode() + b"\r\n\r\n" + content)
         await writer.drain()
+
+    return speak
+
+
+def by_path(listed: Speak, fetched: Speak) -> Speak:
+    """Answers a POST as a list is answered, a GET as a fetch is."""
+
+    async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        method = METHODS[writer]
+        await (listed if method == b"POST" else fetched)(reader, writer)
 
     return speak
 

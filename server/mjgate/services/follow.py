@@ -107,6 +107,7 @@ class Follower:
         self._alone: dict[int, float] = {}
         self._due: list[tuple[float, int]] = []
         self._calls: dict[asyncio.Task[Shown], _Call] = {}
+        self._wanted: list[_Call] = []
         self._changed: dict[int, _Change] = {}
         self._finding: asyncio.Task[float | None] | None = None
         self._answered_ms = 0
@@ -139,13 +140,10 @@ class Follower:
             await self._meet(now_ms)
         many, alone = self._take(now_ms)
         able = await self._able(channel) if many or alone or self._calls else None
-        calls = [_Call(lot) for lot in _lots(many, MOST_IDS)]
-        calls += [_Call([kept], aside=True, alone=True) for kept in alone]
-        if able is None:
-            for kept in (*many, *alone):
-                self._put_off(kept, now_ms)
-            calls = []
-        await self._hear(able, calls, begun)
+        self._wanted += [_Call(lot) for lot in _lots(many, MOST_IDS)]
+        self._wanted += [_Call([kept], aside=True, alone=True) for kept in alone]
+        await self._ask(able, begun)
+        await self._write()
         return len(many) + len(alone)
 
     async def close(self) -> None:
@@ -229,7 +227,7 @@ class Follower:
         return many, alone
 
     def _aside(self) -> int:
-        return sum(call.aside for call in self._calls.values())
+        return sum(call.aside for call in (*self._calls.values(), *self._wanted))
 
     def _put_off(self, kept: _Kept, now_ms: int, least_s: float = 0.0) -> None:
         """Fresh tasks are looked at every second, old ones up to ten seconds apart."""
@@ -250,10 +248,16 @@ class Follower:
 
     # Asking
 
-    def _begin(self, channel: Channel, call: _Call) -> asyncio.Task[Shown]:
-        task = asyncio.create_task(self._question(channel, call))
-        self._calls[task] = call
-        return task
+    def _begin(self, channel: Channel | None) -> set[asyncio.Task[Any]]:
+        """Begins the calls that are wanted; without a channel that can be asked there are none."""
+        wanted, self._wanted = self._wanted, []
+        if channel is None:
+            for kept in (kept for call in wanted for kept in call.lot):
+                self._put_off(kept, self._gate.clock())
+            return set()
+        begun = {asyncio.create_task(self._question(channel, call)): call for call in wanted}
+        self._calls |= begun
+        return {*begun}
 
     def _question(self, channel: Channel, call: _Call) -> Coroutine[Any, Any, Shown]:
         if call.alone:
@@ -269,55 +273,46 @@ class Follower:
         }
         return asker.list(channel, ids, marks)
 
-    async def _hear(
-        self, channel: Channel | None, calls: Sequence[_Call], begun: set[asyncio.Task[Any]]
-    ) -> None:
-        """Asks, takes in answers, asks what they call for, and writes what has changed."""
+    async def _ask(self, channel: Channel | None, begun: set[asyncio.Task[Any]]) -> None:
+        """Asks what is wanted, takes in answers, and asks what they call for."""
         clock = asyncio.get_running_loop().time
         end = clock() + self._patience_s
+        begun = begun | self._begin(channel)
         while True:
-            if channel is not None:
-                begun = begun | {self._begin(channel, call) for call in calls}
             if begun:
                 await asyncio.wait(begun, timeout=max(0.0, end - clock()))
-            calls, begun = self._answers(), set()
-            if channel is None:
-                for kept in (kept for call in calls for kept in call.lot):
-                    self._put_off(kept, self._gate.clock())
-            if not calls or channel is None:
-                break
-        await self._write()
+            self._take_in()
+            if not self._wanted:
+                return
+            begun = self._begin(channel)
 
-    def _answers(self) -> list[_Call]:
-        """Takes in what was answered; returns the calls that this makes necessary."""
+    def _take_in(self) -> None:
         now_ms = self._gate.clock()
         if self._finding and self._finding.done():
             again_s = self._finding.result()
             self._finding = None
             self._seeking = again_s is not None
             self._find_ms += (again_s or 0) * 1000
-        more: list[_Call] = []
         for task in [task for task in self._calls if task.done()]:
             call = self._calls.pop(task)
             try:
                 shown = task.result()
             except SendError as error:
-                more += self._failed(call, error, now_ms)
+                self._failed(call, error, now_ms)
             else:
-                more += self._heard(call, shown, now_ms)
-        return more
+                self._heard(call, shown, now_ms)
 
     # What answers mean
 
-    def _failed(self, call: _Call, error: SendError, now_ms: int) -> list[_Call]:
+    def _failed(self, call: _Call, error: SendError, now_ms: int) -> None:
         """No answer; one of those asked for may be the reason, and then harms no other."""
         if not call.aside:
             logger().warning("upstream does not answer", why=str(error))
-        parts = self._parts(call, error, now_ms)
-        if not parts:
+        if parts := self._parts(call, error, now_ms):
+            self._wanted += parts
+        else:
             for kept in call.lot:
                 self._put_off(kept, now_ms, _FAILED_S)
-        return parts
 
     def _parts(self, call: _Call, error: SendError, now_ms: int) -> list[_Call]:
         """The same question in smaller calls; none of an upstream that answers nobody."""
@@ -326,12 +321,13 @@ class Follower:
             return []
         if aside and now_ms - self._answered_ms > _LIVELY_MS:
             return []
-        if len(call.lot) > FEW_IDS:
-            parts = [_Call(lot, aside=True) for lot in _lots(call.lot, FEW_IDS)]
-        else:
-            parts = [_Call([kept], aside=True, alone=True) for kept in call.lot]
+        few = len(call.lot) <= FEW_IDS
+        lots = _lots(call.lot, 1 if few else FEW_IDS)
+        if aside + len(lots) > _MOST_ASIDE:
+            return []
+        if few:
             self._part(call.lot, now_ms)
-        return parts if aside + len(parts) <= _MOST_ASIDE else []
+        return [_Call(lot, aside=True, alone=few) for lot in lots]
 
     def _part(self, few: Sequence[_Kept], now_ms: int) -> None:
         """They are asked for alone for a while, the longer the oftener it comes to that."""
@@ -341,10 +337,9 @@ class Follower:
                 self._alone[kept.id] = now_ms + for_ms
                 kept.spoiled += 1
 
-    def _heard(self, call: _Call, shown: Shown, now_ms: int) -> list[_Call]:
+    def _heard(self, call: _Call, shown: Shown, now_ms: int) -> None:
         """What was shown changes tasks; one that a list is without is asked for alone."""
         self._answered_ms = now_ms
-        checks: list[_Call] = []
         for kept in call.lot:
             if self._known.get(kept.id) is not kept:
                 continue
@@ -355,14 +350,13 @@ class Follower:
             elif upstream_id in shown.same:
                 kept.absence = None
             elif not call.alone:
-                if self._doubtful(kept, now_ms) and self._aside() + len(checks) < _MOST_ASIDE:
-                    checks.append(_Call([kept], aside=True, alone=True, checks=True))
+                if self._doubtful(kept, now_ms) and self._aside() < _MOST_ASIDE:
+                    self._wanted.append(_Call([kept], aside=True, alone=True, checks=True))
                     continue
             elif call.checks:
                 self._miss(kept, now_ms)
             self._end(kept, now_ms)
             self._put_off(kept, now_ms)
-        return checks
 
     def _see(self, kept: _Kept, sight: Sight, mark: int, now_ms: int) -> None:
         kept.absence = None
