@@ -46,7 +46,9 @@ def test_it_closes_by_itself(breaker: Breaker[int], clock: Clock) -> None:
     assert set() == breaker.open()
 
 
-def test_after_that_one_fault_opens_it_for_twice_as_long(breaker: Breaker[int], clock: Clock) -> None:
+def test_after_that_one_fault_opens_it_for_twice_as_long(
+    breaker: Breaker[int], clock: Clock
+) -> None:
     fail(breaker, THRESHOLD)
     clock.now += 5
 

@@ -159,7 +159,11 @@ def _parsed(address: str, *, absolute: bool = True) -> URL:
 
 def _checked(url: URL) -> URL:
     """An address that may be asked for, as far as it shows by itself."""
-    if url.scheme not in ("http", "https") or not url.host or not url.port:
+    try:
+        good = url.scheme in ("http", "https") and url.host and url.port
+    except ValueError:
+        good = None
+    if not good:
         raise CopyRefused("its address is none")
     if "@" in url.raw_authority:
         raise CopyRefused("its address has credentials")
