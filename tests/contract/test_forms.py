@@ -154,8 +154,12 @@ REFUSED: dict[str, tuple[Edit, str]] = {
         "answers 2XX: only exact statuses",
     ),
     "an answer without a body": (
-        lambda s: post(s)["responses"].update({"204": {"description": "x"}}),
-        "answers 204 without one body",
+        lambda s: post(s)["responses"].update({"203": {"description": "x"}}),
+        "answers 203 without one body",
+    ),
+    "a body where HTTP has none": (
+        lambda s: post(s)["responses"].update({"304": post(s)["responses"]["200"]}),
+        "answers 304 with a body: HTTP has none there",
     ),
     "an answer in text": (
         lambda s: post(s)["responses"].update({"418": {"content": {"text/plain": {}}}}),

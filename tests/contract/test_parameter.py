@@ -29,6 +29,7 @@ RAW: list[dict[str, Any]] = [
             "x-violation": "must be visible ASCII characters",
         },
     },
+    {"name": "X-List", "in": "header", "x-lines": True, "schema": {"type": "string"}},
     {"name": "X-Age", "in": "header", "schema": {"type": "integer", "minimum": 0, "maximum": 9}},
 ]
 WHOLE = "must be a whole number of at most 19 digits"
@@ -117,6 +118,8 @@ def test_what_the_contract_does_not_allow_is_refused_by_name(
         ([(b"x-key", b"a")], {"X-Key": "a"}),
         ([(b"x-key", b"!~")], {"X-Key": "!~"}),
         ([(b"x-age", b"9")], {"X-Age": 9}),
+        ([(b"x-list", b"a, b")], {"X-List": "a, b"}),
+        ([(b"x-list", b"a"), (b"x-list", b""), (b"x-list", b"b")], {"X-List": "a, , b"}),
         ([(b"x-other", b"a"), (b"x-other", b"b")], {}),
     ],
 )

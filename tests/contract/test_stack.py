@@ -58,6 +58,25 @@ async def test_an_answer_that_breaks_the_contract_is_logged_counted_and_sent(
     assert ("error", "fetch_task", where) == (told["log_level"], told["operation"], told["where"])
 
 
+async def test_a_status_without_a_body_has_none_and_is_no_json() -> None:
+    before = counted("fetch_task")
+    app = ours({"fetch_task": answering(304, None)})
+    answered = await ask(app, "GET", FETCH, headers=GOOD)
+    assert (304, b"") == (answered.status, answered.body)
+    assert not {"content-type", "content-length"} & answered.headers.keys()
+    assert before == counted("fetch_task")
+
+
+async def test_a_body_where_there_is_none_is_logged_counted_and_left_out() -> None:
+    before = counted("fetch_task")
+    app = ours({"fetch_task": answering(304, TASK)})
+    with capture_logs() as logs:
+        answered = await ask(app, "GET", FETCH, headers=GOOD)
+    assert (304, b"") == (answered.status, answered.body)
+    assert before + 1 == counted("fetch_task")
+    assert [[""]] == [log["where"] for log in logs if log["event"] == "answer breaks the contract"]
+
+
 async def test_a_good_answer_is_not_counted() -> None:
     before = counted("fetch_task")
     answered = await ask(ours(), "GET", FETCH, headers=GOOD)

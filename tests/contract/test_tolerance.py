@@ -279,7 +279,10 @@ async def test_a_browser_may_read_answers_and_errors(
     headers = {**ORIGIN, **({"mj-api-secret": token} if token else {})}
     reply = await enforced.send("GET", path.format(mine=enforced.mine), headers=headers)
     assert (status, "*") == (reply.status, reply.headers["Access-Control-Allow-Origin"])
-    exposed = "X-Request-Id, Retry-After, WWW-Authenticate, Idempotency-Replayed"
+    exposed = (
+        "X-Request-Id, Retry-After, WWW-Authenticate, Idempotency-Replayed, ETag, "
+        "Preference-Applied"
+    )
     assert exposed == reply.headers["Access-Control-Expose-Headers"]
 
 

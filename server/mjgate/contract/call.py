@@ -4,9 +4,15 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from starlette.types import Message, Receive
+
 from mjgate.contract.address import Address
 
 G = TypeVar("G")
+
+
+async def _hung_up() -> Message:
+    return {"type": "http.disconnect"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,18 +20,19 @@ class Call:
     """One request. `client` is who authenticated; `raw` the body as received.
 
     `parameters` are by name as the contract writes it, whole numbers as int; an optional one
-    that was not given and has no default is absent.
+    that was not given and has no default is absent. `receive` tells when the client hangs up.
     """
 
     client: Any
     parameters: Mapping[str, Any]
     body: Any = None
     raw: bytes = b""
+    receive: Receive = field(default=_hung_up, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A status and a body to be sent as JSON."""
+    """A status and a body to be sent as JSON; 204 and 304 have none."""
 
     status: int
     body: Any

@@ -25,7 +25,9 @@ _ORIGIN = secrets.token_hex(10).encode()
 _REQUEST_ID = re.compile(rb"[!-~]{1,128}")
 _REQUEST_IDS = (b"%s-%x" % (_ORIGIN, number) for number in itertools.count(1))
 _GONE = 499
-_EXPOSED = b"X-Request-Id, Retry-After, WWW-Authenticate, Idempotency-Replayed"
+_EXPOSED = (
+    b"X-Request-Id, Retry-After, WWW-Authenticate, Idempotency-Replayed, ETag, Preference-Applied"
+)
 _CACHED_S = b"86400"
 
 

@@ -12,10 +12,12 @@ from mjgate.contract.document import resolved
 from mjgate.contract.forms import check_document, check_operation, check_schema
 from mjgate.contract.parameter import Parameters, compile_parameters
 from mjgate.contract.schema import Schema
+from mjgate.contract.send import BODILESS
 from mjgate.errors import ConfigError
 
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 JSON = "application/json"
+_NOTHING = Schema({"enum": [None]}, {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +31,10 @@ class Scheme:
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """All that a request to one operation is held to."""
+    """All that a request to one operation is held to.
+
+    `answers` are the bodies by status; where a status has none in HTTP only None will do.
+    """
 
     id: str
     tag: str
@@ -148,6 +153,10 @@ def _status(place: str, status: str) -> int:
 def _answer(
     place: str, status: str, raw: Mapping[str, Any], components: Mapping[str, Any]
 ) -> Schema:
+    if int(status) in BODILESS:
+        if "content" in raw:
+            raise ConfigError(f"{place} answers {status} with a body: HTTP has none there")
+        return _NOTHING
     if list(raw.get("content", ())) != [JSON]:
         raise ConfigError(f"{place} answers {status} without one body of {JSON}: not supported")
     return _schema(f"the {status} of {place}", raw["content"][JSON], components)

@@ -23,13 +23,17 @@ _BAD_ESCAPE = re.compile(b"%(?![0-9A-Fa-f]{2})")
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """One parameter; `whole` makes its text a number, `default` None is no default."""
+    """One parameter; `whole` makes its text a number, `default` None is no default.
+
+    `lines` is that of a header which may stand on several: they are one list (RFC 9110, 5.3).
+    """
 
     name: str
     schema: Schema
     whole: bool
     required: bool
     default: Any
+    lines: bool = False
 
     def value(self, text: str) -> Any:
         """What a text means.
@@ -132,7 +136,12 @@ def _compile(place: str, raw: Mapping[str, Any], components: Mapping[str, Any]) 
     if default is not None and not schema.accepts(default):
         raise ConfigError(f"{place} has the default {default!r}, which its own schema refuses")
     return Parameter(
-        raw["name"], schema, meant["type"] == "integer", raw.get("required", False), default
+        raw["name"],
+        schema,
+        meant["type"] == "integer",
+        raw.get("required", False),
+        default,
+        raw.get("x-lines", False),
     )
 
 
@@ -144,9 +153,9 @@ def _default(parameter: Parameter) -> Any:
 
 def _header_text(scope: Scope, header: bytes, parameter: Parameter) -> str:
     texts = [text for name, text in scope["headers"] if name == header]
-    if len(texts) > 1:
+    if len(texts) > 1 and not parameter.lines:
         raise parameter.refused("must be given once")
-    return texts[0].decode("latin-1")  # type: ignore[no-any-return]
+    return b", ".join(texts).decode("latin-1")
 
 
 def _query_text(text: bytes, parameter: Parameter) -> str:

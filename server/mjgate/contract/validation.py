@@ -47,13 +47,13 @@ class Validation(RequestValidationMiddleware):
         operation: Operation = scope[OPERATION]
         parameters = operation.parameters.read(scope) if operation.parameters else _NONE
         if operation.body is None:
-            return Call(scope[CLIENT], parameters)
+            return Call(scope[CLIENT], parameters, receive=receive)
         _check_media_type(scope)
         raw = await _read(scope, receive, self._most)
         body = parse_body(raw)
         if not operation.body.accepts(body):
             raise broken(operation.body.violations(body))
-        return Call(scope[CLIENT], parameters, body, raw)
+        return Call(scope[CLIENT], parameters, body, raw, receive)
 
 
 def _check_media_type(scope: Scope) -> None:
