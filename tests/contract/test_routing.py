@@ -21,12 +21,16 @@ async def tell(scope: Any, receive: Any, send: Any) -> None:
     await send_bytes(send, 200, [], f"{operation.id} {found.get('id', '')}".encode())
 
 
+async def echo(scope: Any, receive: Any, send: Any) -> None:
+    await send_bytes(send, 200, [], f"{scope['method']} {scope['path']}".encode())
+
+
 def routing(*methods: str) -> Routing:
     """The contract with more methods on the path of a task."""
     spec = copy.deepcopy(DOCUMENT)
     for method in methods:
         spec["paths"][FETCH][method] = {**spec["paths"][FETCH]["get"], "operationId": method}
-    return Routing(tell, compile_operations(spec), {})
+    return Routing(tell, compile_operations(spec), {}, {"below": echo})
 
 
 @pytest.mark.parametrize(
@@ -50,7 +54,16 @@ async def test_the_right_methods_of_an_open_path_are_told() -> None:
     assert {"Allow": "DELETE, GET, OPTIONS"} == caught.value.headers
 
 
-@pytest.mark.parametrize("path", ["", "/", "mj/submit/imagine", "/mj/task/1/fetch/x", "/mj/tasks"])
+@pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
+async def test_what_is_below_a_segment_of_its_own_knows_the_rest(method: str) -> None:
+    for path in ("/below/", "/below/1", "/below/1/2"):
+        assert f"{method} {path}".encode() == (await ask(routing(), method, path)).body
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["", "/", "mj/submit/imagine", "/mj/task/1/fetch/x", "/mj/tasks", "/below", "//below/1"],
+)
 async def test_another_path_is_nowhere(path: str) -> None:
     with pytest.raises(NotFound):
         await ask(routing(), "GET", path)

@@ -19,16 +19,22 @@ _PAGE_METHODS = ("GET", "HEAD")
 class Routing(RoutingMiddleware):
     """Connexion's routing with each operation compiled; a trailing slash is ignored.
 
-    `pages` are paths outside the contract, served as they are to GET and HEAD. Those with a
-    segment in braces are served to whatever stands there, as `path_params`.
+    `pages` are paths outside the contract, served as they are to GET and HEAD; those with a
+    segment in braces are served to whatever stands there, as `path_params`. What is `below` a
+    first segment that no operation has is served to any method, by what knows the rest.
     """
 
     def __init__(
-        self, app: ASGIApp, operations: Sequence[Operation], pages: Mapping[str, ASGIApp]
+        self,
+        app: ASGIApp,
+        operations: Sequence[Operation],
+        pages: Mapping[str, ASGIApp],
+        below: Mapping[str, ASGIApp],
     ) -> None:
         self.app = app
         self._pages = pages
         self._open_pages = [(tuple(p.split("/")), page) for p, page in pages.items() if "{" in p]
+        self._below = below
         self._fixed: dict[str, dict[str, Operation]] = {}
         self._open: list[tuple[tuple[str, ...], dict[str, Operation]]] = []
         for operation in operations:
@@ -47,9 +53,12 @@ class Routing(RoutingMiddleware):
             await _serve_page(page, scope, receive, send)
             return
         methods = self._methods(scope, path.removesuffix("/"))
+        if methods is None:
+            await self._elsewhere(path)(scope, receive, send)
+            return
         operation = methods.get(scope["method"])
         if operation is None:
-            await _other_method(scope, send, methods)
+            await other_method(scope, send, methods)
             return
         scope[OPERATION] = operation
         scope.setdefault("extensions", {})[ROUTING_CONTEXT] = {
@@ -78,7 +87,7 @@ class Routing(RoutingMiddleware):
                 return page
         return None
 
-    def _methods(self, scope: Scope, path: str) -> dict[str, Operation]:
+    def _methods(self, scope: Scope, path: str) -> dict[str, Operation] | None:
         fixed = self._fixed.get(path)
         if fixed is not None:
             return fixed
@@ -88,7 +97,17 @@ class Routing(RoutingMiddleware):
             if found is not None:
                 scope["path_params"] = found
                 return methods
-        raise NotFound("There is no such path. The paths are in /openapi.yaml.")
+        return None
+
+    def _elsewhere(self, path: str) -> ASGIApp:
+        app = self._below.get(path.split("/", 2)[1]) if path.count("/") > 1 else None
+        if app is None:
+            raise no_such_path()
+        return app
+
+
+def no_such_path() -> NotFound:
+    return NotFound("There is no such path. The paths are in /openapi.yaml.")
 
 
 def _match(segments: tuple[str, ...], parts: list[str]) -> dict[str, str] | None:
@@ -109,10 +128,10 @@ async def _serve_page(page: ASGIApp, scope: Scope, receive: Receive, send: Send)
     if scope["method"] in _PAGE_METHODS:
         await page(scope, receive, send)
     else:
-        await _other_method(scope, send, _PAGE_METHODS)
+        await other_method(scope, send, _PAGE_METHODS)
 
 
-async def _other_method(scope: Scope, send: Send, methods: Iterable[str]) -> None:
+async def other_method(scope: Scope, send: Send, methods: Iterable[str]) -> None:
     allowed = ", ".join(sorted({*methods, "OPTIONS"}))
     if scope["method"] == "OPTIONS":
         await send_bytes(send, 204, [(b"allow", allowed.encode())], b"")

@@ -29,16 +29,18 @@ def stack(
     trusted: Collection[Network],
     label: Callable[[Any], str],
     pages: Mapping[str, ASGIApp],
+    below: Mapping[str, ASGIApp] | None = None,
     lifespan: Lifespan,
     most_bytes: int,
 ) -> ConnexionMiddleware:
     """The application of a contract; `pages` are served beside it, outside its rules.
 
+    So is all `below` a first segment of the path, whatever its method.
     `trusted` are the proxies whose word is taken for where a request comes from.
     """
     layers: list[Any] = [
         partial(Envelope, label=label),
-        partial(Routing, operations=operations, pages=pages),
+        partial(Routing, operations=operations, pages=pages, below=below or {}),
         partial(Security, authenticate=authenticate, trusted=trusted),
         partial(Validation, most_bytes=most_bytes),
         LifespanMiddleware,
