@@ -1,3 +1,3 @@
 """A gateway for the Midjourney Proxy API."""
 
-__version__ = "0.2.0"
+__version__ = "0.3.0"

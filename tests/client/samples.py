@@ -52,11 +52,9 @@ class Operation:
 
     @property
     def responses(self) -> dict[int, dict[str, Any]]:
-        """The media type object of each documented status."""
-        return {
-            int(status): resolved(response)["content"][JSON]
-            for status, response in self.document["responses"].items()
-        }
+        """The media type object of each documented status that has a body."""
+        found = {int(s): resolved(answer) for s, answer in self.document["responses"].items()}
+        return {s: answer["content"][JSON] for s, answer in found.items() if "content" in answer}
 
 
 @dataclass(frozen=True)

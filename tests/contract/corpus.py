@@ -63,6 +63,7 @@ def corpus() -> tuple[Request, ...]:
         *_lines(),
         *_queries(),
         *_idempotency_keys(),
+        *_conditions(),
     ]
     return tuple(dict.fromkeys(made))
 
@@ -249,3 +250,12 @@ def _idempotency_keys() -> Iterator[Request]:
         for body in _bodies(path):
             for text in texts:
                 yield post(path, json.dumps(body).encode(), {**JSON, "Idempotency-Key": text})
+
+
+def _conditions() -> Iterator[Request]:
+    """Headers that no text can break."""
+    tags = ("", "*", '"7"', 'W/"7"', '"a", W/"b"', "7", '"', "\u00e9", "x" * 5000)
+    wishes = ("", "wait", "wait=5", "wait=-1", "respond-async, wait=5", ";=,", '"', "\u00e9")
+    for name, texts in (("If-None-Match", tags), ("Prefer", wishes)):
+        for text in texts:
+            yield Request("GET", FETCH.format(1), b"", (*GOOD.items(), (name, text)))

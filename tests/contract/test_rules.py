@@ -245,6 +245,17 @@ def a_response_has_no_content(document: Document) -> None:
     del imagine(document)["responses"]["201"]["content"]
 
 
+@breaks("not-modified-bare")
+def a_304_has_a_body(document: Document) -> None:
+    responses = fetch(document)["responses"]
+    responses["304"]["content"] = responses["200"]["content"]
+
+
+@breaks("not-modified-bare")
+def a_304_has_no_tag(document: Document) -> None:
+    del fetch(document)["responses"]["304"]["headers"]["ETag"]
+
+
 @breaks("response-json")
 def a_response_has_two_media_types(document: Document) -> None:
     content = fetch(document)["responses"]["200"]["content"]

@@ -266,6 +266,9 @@ def test_the_corpus_holds_to_the_contract_and_breaks_it_in_each_operation(
     assert min(usages.count(200), usages.count(400)) >= 50
     keyed = [each.ours for each in judged if each.request.header("idempotency-key") is not None]
     assert min(keyed.count(200), keyed.count(400)) >= 30
+    for name in ("if-none-match", "prefer"):
+        given = {each.ours for each in judged if each.request.header(name) is not None}
+        assert given == {200}, name
 
 
 def test_ours_never_answers_with_a_fault(judged: list[Judged]) -> None:

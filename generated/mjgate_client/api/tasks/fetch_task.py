@@ -6,18 +6,28 @@ from ... import errors
 from ...client import AuthenticatedClient, Client
 from ...models.error import Error
 from ...models.task import Task
-from ...types import Response, segment
+from ...types import UNSET, Response, Unset, segment
 
 
 def _get_kwargs(
     id: str,
+    *,
+    if_none_match: str | Unset = UNSET,
+    prefer: str | Unset = UNSET,
 ) -> dict[str, Any]:
+    headers: dict[str, Any] = {}
+    if not isinstance(if_none_match, Unset):
+        headers["If-None-Match"] = if_none_match
+
+    if not isinstance(prefer, Unset):
+        headers["Prefer"] = prefer
 
     _kwargs: dict[str, Any] = {
         "method": "get",
         "url": f"/mj/task/{segment(id)}/fetch",
     }
 
+    _kwargs["headers"] = headers
     return _kwargs
 
 
@@ -29,6 +39,8 @@ def _parse_response(
 
         return response_200
 
+    if response.status_code == 304:
+        return None
     if response.status_code == 400:
         response_400 = Error.from_dict(response.json())
 
@@ -86,13 +98,27 @@ def sync_detailed(
     id: str,
     *,
     client: AuthenticatedClient,
+    if_none_match: str | Unset = UNSET,
+    prefer: str | Unset = UNSET,
 ) -> Response[Error | Task]:
     """Fetch a task
 
      The task as the gateway knows it; never an error for a fault of an upstream.
 
+    `ETag` stands for the task as it is. Given back as `If-None-Match` it makes the answer 304,
+    without a body, while the task is still the same.
+
+    **Waiting.** With `If-None-Match` and `Prefer: wait=SECONDS`, at most 60, the answer comes
+    with the next change of the task, or else as 304 when the time is over; at once where the
+    task is another already. `Preference-Applied: wait` says that the gateway does this. Without
+    it there was no waiting, be it that the task has ended and will not change, or that too many
+    of one token wait already: if you ask again, then after a pause. `Prefer` without
+    `If-None-Match`, or with `*` there, waits for nothing.
+
     Args:
         id (str):
+        if_none_match (str | Unset):
+        prefer (str | Unset):
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -104,6 +130,8 @@ def sync_detailed(
 
     kwargs = _get_kwargs(
         id=id,
+        if_none_match=if_none_match,
+        prefer=prefer,
     )
 
     response = client.get_httpx_client().request(
@@ -117,13 +145,27 @@ def sync(
     id: str,
     *,
     client: AuthenticatedClient,
+    if_none_match: str | Unset = UNSET,
+    prefer: str | Unset = UNSET,
 ) -> Error | Task | None:
     """Fetch a task
 
      The task as the gateway knows it; never an error for a fault of an upstream.
 
+    `ETag` stands for the task as it is. Given back as `If-None-Match` it makes the answer 304,
+    without a body, while the task is still the same.
+
+    **Waiting.** With `If-None-Match` and `Prefer: wait=SECONDS`, at most 60, the answer comes
+    with the next change of the task, or else as 304 when the time is over; at once where the
+    task is another already. `Preference-Applied: wait` says that the gateway does this. Without
+    it there was no waiting, be it that the task has ended and will not change, or that too many
+    of one token wait already: if you ask again, then after a pause. `Prefer` without
+    `If-None-Match`, or with `*` there, waits for nothing.
+
     Args:
         id (str):
+        if_none_match (str | Unset):
+        prefer (str | Unset):
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -136,6 +178,8 @@ def sync(
     return sync_detailed(
         id=id,
         client=client,
+        if_none_match=if_none_match,
+        prefer=prefer,
     ).parsed
 
 
@@ -143,13 +187,27 @@ async def asyncio_detailed(
     id: str,
     *,
     client: AuthenticatedClient,
+    if_none_match: str | Unset = UNSET,
+    prefer: str | Unset = UNSET,
 ) -> Response[Error | Task]:
     """Fetch a task
 
      The task as the gateway knows it; never an error for a fault of an upstream.
 
+    `ETag` stands for the task as it is. Given back as `If-None-Match` it makes the answer 304,
+    without a body, while the task is still the same.
+
+    **Waiting.** With `If-None-Match` and `Prefer: wait=SECONDS`, at most 60, the answer comes
+    with the next change of the task, or else as 304 when the time is over; at once where the
+    task is another already. `Preference-Applied: wait` says that the gateway does this. Without
+    it there was no waiting, be it that the task has ended and will not change, or that too many
+    of one token wait already: if you ask again, then after a pause. `Prefer` without
+    `If-None-Match`, or with `*` there, waits for nothing.
+
     Args:
         id (str):
+        if_none_match (str | Unset):
+        prefer (str | Unset):
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -161,6 +219,8 @@ async def asyncio_detailed(
 
     kwargs = _get_kwargs(
         id=id,
+        if_none_match=if_none_match,
+        prefer=prefer,
     )
 
     response = await client.get_async_httpx_client().request(**kwargs)
@@ -172,13 +232,27 @@ async def asyncio(
     id: str,
     *,
     client: AuthenticatedClient,
+    if_none_match: str | Unset = UNSET,
+    prefer: str | Unset = UNSET,
 ) -> Error | Task | None:
     """Fetch a task
 
      The task as the gateway knows it; never an error for a fault of an upstream.
 
+    `ETag` stands for the task as it is. Given back as `If-None-Match` it makes the answer 304,
+    without a body, while the task is still the same.
+
+    **Waiting.** With `If-None-Match` and `Prefer: wait=SECONDS`, at most 60, the answer comes
+    with the next change of the task, or else as 304 when the time is over; at once where the
+    task is another already. `Preference-Applied: wait` says that the gateway does this. Without
+    it there was no waiting, be it that the task has ended and will not change, or that too many
+    of one token wait already: if you ask again, then after a pause. `Prefer` without
+    `If-None-Match`, or with `*` there, waits for nothing.
+
     Args:
         id (str):
+        if_none_match (str | Unset):
+        prefer (str | Unset):
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -192,5 +266,7 @@ async def asyncio(
         await asyncio_detailed(
             id=id,
             client=client,
+            if_none_match=if_none_match,
+            prefer=prefer,
         )
     ).parsed
