@@ -14,7 +14,8 @@ class Flight:
 
     Each runs in the task of its request, which the server never cancels before all have landed:
     a client that hangs up changes nothing. `cut` breaks what still waits for an upstream, so
-    that it lands with an unknown outcome.
+    that it lands with an unknown outcome; `release` answers those who only wait for something
+    to change.
     """
 
     def __init__(self) -> None:
@@ -22,6 +23,7 @@ class Flight:
         self._waiting: list[asyncio.Future[None]] = []
         self.draining = False
         self.cut: Callable[[], Awaitable[None]] | None = None
+        self.release: Callable[[], None] | None = None
 
     @property
     def empty(self) -> bool:

@@ -123,7 +123,8 @@ def _settle_memory() -> None:
 class GateServer(uvicorn.Server):
     """A server that drains: on the first signal no new submit, those begun are finished.
 
-    What an upstream has not answered when the time is up lands with an unknown outcome.
+    What an upstream has not answered when the time is up lands with an unknown outcome. Fetches
+    that wait for a change are answered at once.
     """
 
     def __init__(
@@ -160,6 +161,8 @@ class GateServer(uvicorn.Server):
         self._deadline = time.monotonic() + self._drain_s
 
     async def on_tick(self, counter: int) -> bool:
+        if self._flight.draining and self._flight.release:
+            self._flight.release()
         if self._flight.draining and not self.should_exit:
             if time.monotonic() > self._deadline and self._flight.cut:
                 await self._flight.cut()

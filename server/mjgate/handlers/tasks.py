@@ -3,20 +3,25 @@
 from collections.abc import Coroutine
 from typing import Any
 
+from mjgate.contract import etag, prefer
+from mjgate.contract.attend import attended
 from mjgate.contract.call import Answer, Call
 from mjgate.contract.schema import broken
 from mjgate.domain.hook import NO_HOOK, parse_hook
 from mjgate.domain.send import Claim, claim_of
+from mjgate.domain.task import Task
 from mjgate.errors import NotFound, Replay, Violation
 from mjgate.gate import Gate
 from mjgate.log import note
 from mjgate.services.show import show
 from mjgate.services.submit import ChangeOf, Imagine, change, imagine
+from mjgate.services.wait import MOST_S, Look, wait
 from mjgate.store.database import reached
 from mjgate.store.tasks import fetch_tasks
 
 _MOST_DIGITS = 16
 _REPLAYED = {"Idempotency-Replayed": "true"}
+_WAITED = {prefer.APPLIED: prefer.WAIT}
 
 
 async def submit_imagine(gate: Gate, call: Call) -> Answer:
@@ -49,11 +54,16 @@ async def submit_change(gate: Gate, call: Call) -> Answer:
 async def fetch_task(gate: Gate, call: Call) -> Answer:
     wanted = call.parameters["id"]
     number = _number(wanted)
-    task = None if number is None else await gate.store.reader.task(call.client.id, number)
+    known = etag.known(call.parameters.get("If-None-Match", ""))
+    look = Look(None) if number is None else await _look(gate, call, number, known)
+    task = look.task
     if task is None:
         raise NotFound(f"There is no task {wanted} of this token.")
     note(task=number)
-    return Answer(200, show(gate, task))
+    headers = {"ETag": etag.weak(_tag(task)), **(_WAITED if look.waited else {})}
+    if known.has(_tag(task)):
+        return Answer(304, None, headers)
+    return Answer(200, show(gate, task), headers)
 
 
 async def list_tasks(gate: Gate, call: Call) -> Answer:
@@ -63,6 +73,22 @@ async def list_tasks(gate: Gate, call: Call) -> Answer:
         tasks = await fetch_tasks(gate.store.pool, call.client.id, asked) if asked else []
     found = {task.id: task for task in tasks}
     return Answer(200, [show(gate, found[number]) for number in asked if number in found])
+
+
+async def _look(gate: Gate, call: Call, number: int, known: etag.Known) -> Look:
+    """The task, waited for where its client would rather have it changed.
+
+    One who has whatever there is waits for nothing: any version is known.
+    """
+    seconds = prefer.wait_s(call.parameters.get("Prefer", ""), MOST_S) if known.tags else 0
+    if not seconds or known.anything:
+        return Look(await gate.store.reader.task(call.client.id, number))
+    waiting = wait(gate, call.client.id, number, lambda task: known.has(_tag(task)), seconds)
+    return await attended(call, waiting)
+
+
+def _tag(task: Task) -> str:
+    return str(task.version)
 
 
 async def _submitted(gate: Gate, work: Coroutine[Any, Any, dict[str, Any]]) -> Answer:

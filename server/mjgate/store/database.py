@@ -18,11 +18,13 @@ from mjgate.store.changes import Changes
 from mjgate.store.channels import list_channels
 from mjgate.store.cipher import Cipher
 from mjgate.store.connect import tune
+from mjgate.store.hints import Hints
 from mjgate.store.ids import Ids
 from mjgate.store.prices import current_prices
 from mjgate.store.reader import Reader
 from mjgate.store.refusals import LOST
 from mjgate.store.tokens import find_token
+from mjgate.store.waiters import Waiters
 from mjgate.store.writer import Writer
 
 DOWN = (*LOST, PoolTimeout)
@@ -53,6 +55,8 @@ class Store:
     reader: Reader
     ids: Ids
     changes: Changes = field(init=False)
+    waiters: Waiters = field(init=False)
+    hints: Hints = field(init=False)
     _tokens: dict[bytes, Token | None] = field(default_factory=dict, repr=False)
     _catalog: Catalog | None = None
     _age: int = 0
@@ -60,6 +64,9 @@ class Store:
 
     def __post_init__(self) -> None:
         self.changes = Changes(self.uri, self._forget)
+        self.waiters = Waiters(self.pool)
+        self.hints = Hints(self.pool)
+        self.changes.on_tasks(self.waiters.hear)
 
     async def token(self, key: str) -> Token | None:
         """The token of a key; unknown keys are kept too, so that guessing costs no queries.
@@ -150,9 +157,12 @@ async def open_store(uri: str, cipher: Cipher, queue_limit: int) -> AsyncIterato
         await store.writer.start()
         await store.reader.start()
         await store.changes.start()
+        await store.waiters.start()
         try:
             yield store
         finally:
+            await store.hints.stop()
+            await store.waiters.stop()
             await store.changes.stop()
             await store.writer.stop()
             await store.reader.stop()
