@@ -19,7 +19,7 @@ from mjgate.errors import ConfigError, Forbidden, Unauthorized
 from mjgate.flight import Flight
 from mjgate.gallery import open_gallery
 from mjgate.gate import Gate
-from mjgate.handlers import health, pictures, statements, tasks
+from mjgate.handlers import health, notify, pictures, statements, tasks
 from mjgate.jobs import Jobs
 from mjgate.store.cipher import Cipher
 from mjgate.store.database import open_store
@@ -51,6 +51,7 @@ def create_app(
         trusted=config.trusted_proxies,
         label=_label,
         pages=_pages(document),
+        below={"notify": notify.notify},
         lifespan=partial(_lifespan, config, uri, cipher, flight or Flight(), origin),
         most_bytes=config.max_body,
     )
@@ -82,7 +83,7 @@ async def open_gate(
     ):
         transport = Transport(config.upstream_timeout, config.keepalive)
         gate = Gate(config, store, Upstreams(transport), gallery, flight)
-        flight.cut = transport.close
+        flight.cut, flight.release = transport.close, store.waiters.release
         jobs = Jobs(uri, gate)
         await jobs.start()
         try:
@@ -90,6 +91,7 @@ async def open_gate(
         finally:
             await flight.landed(timeout=0 if flight.draining else config.drain_timeout)
             flight.draining = True
+            store.waiters.release()
             await transport.close()
             await flight.landed(timeout=_CUT_S)
             await jobs.stop()

@@ -104,6 +104,13 @@ class Config(BaseSettings):
         8, ge=1, le=256, description="Copies under way at once, in each process."
     )
 
+    waits_per_token: int = Field(
+        64, ge=0, le=100_000, description="Fetches of one token that may wait, in each process."
+    )
+    waits: int = Field(
+        5000, ge=0, le=100_000, description="Fetches that may wait, in each process."
+    )
+
     @field_validator("database_url")
     @classmethod
     def _is_postgresql(cls, value: SecretStr | None) -> SecretStr | None:

@@ -8,7 +8,7 @@ import contextlib
 import functools
 import logging
 import time
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any
 
 import procrastinate
@@ -32,6 +32,8 @@ _WATCH_S = 600.0
 _CYCLE_S = 1.0
 _MOST_LOOKS = 6400
 """Tasks of a channel that are looked at in a second: beyond it each has its turn later."""
+_SOONEST_S = 0.2
+"""Between two looks of a channel, however many hints its upstream gives."""
 _CHASE_S = 5.0
 _CHECK_S, _CHECK_TIMEOUT_S = 5.0, 10.0
 _STALLED_S = 60
@@ -57,6 +59,7 @@ class Jobs:
         self._asking: set[asyncio.Task[None]] = set()
         self._following: set[int] = set()
         self._keeping = False
+        self._followers: dict[int, Follower] = {}
         self._ends_from = 0.0
         self._deliverer: Deliverer | None = None
         self._app = procrastinate.App(
@@ -64,6 +67,7 @@ class Jobs:
                 conninfo=uri, min_size=1, max_size=4, kwargs={"application_name": "mjgate jobs"}
             )
         )
+        gate.store.changes.on_hints(self._hint)
         self._app.task(name="follow")(_logged(self._follow))
         self._app.task(name="deliver")(_logged(self._deliver))
         self._app.periodic(cron="* * * * * */15")(
@@ -87,6 +91,8 @@ class Jobs:
 
     async def stop(self) -> None:
         self._stopping.set()
+        for follower in self._followers.values():
+            follower.news.set()
         if self._task:
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -157,6 +163,7 @@ class Jobs:
     async def _watch(self, channel: int, lock: Lock) -> None:
         """Follows while the lock is held, and chases beside it."""
         follower, chaser = Follower(self._gate, channel), Chaser(self._gate, channel)
+        self._followers[channel] = follower
         end = time.monotonic() + self._watch_s
         aside = [asyncio.create_task(each) for each in (self._chase(chaser), self._hold(lock))]
         try:
@@ -164,17 +171,30 @@ class Jobs:
                 started = time.monotonic()
                 looked = await follower.look()
                 cycle_s = looked / _MOST_LOOKS if looked and follower.behind else _CYCLE_S
-                await self._pause(cycle_s - (time.monotonic() - started))
+                await self._rest(follower, started, cycle_s)
                 for task in aside:
                     if task.done():
                         task.result()
                 if follower.idle and chaser.idle:
                     return
         finally:
+            del self._followers[channel]
             for task in aside:
                 task.cancel()
             await asyncio.gather(*aside, return_exceptions=True)
             await follower.close()
+
+    async def _rest(self, follower: Follower, started: float, seconds: float) -> None:
+        """Until the next look is due, or sooner where there are hints."""
+        soonest = started + min(seconds, _SOONEST_S)
+        await self._pause(soonest - time.monotonic())
+        if not self._stopping.is_set():
+            await _pause(follower.news, started + seconds - time.monotonic())
+
+    def _hint(self, channel: int, upstream_ids: Sequence[str]) -> None:
+        follower = self._followers.get(channel)
+        if follower is not None:
+            follower.hint(upstream_ids)
 
     async def _chase(self, chaser: Chaser) -> None:
         while True:
@@ -204,8 +224,7 @@ class Jobs:
             self._keeping = False
 
     async def _pause(self, seconds: float) -> None:
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._stopping.wait(), max(seconds, 0))
+        await _pause(self._stopping, seconds)
 
     async def _sweep(self, timestamp: int) -> None:
         del timestamp
@@ -253,6 +272,11 @@ class Jobs:
             except Exception as error:
                 logger().warning("jobs interrupted", why=type(error).__name__)
             await self._pause(0.5)
+
+
+async def _pause(until: asyncio.Event, seconds: float) -> None:
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(until.wait(), max(seconds, 0))
 
 
 def _logged(work: Work) -> Work:

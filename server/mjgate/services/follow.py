@@ -3,7 +3,7 @@
 import asyncio
 import heapq
 import itertools
-from collections.abc import Coroutine, Iterable, Sequence
+from collections.abc import Collection, Coroutine, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, TypeVar
 
@@ -116,6 +116,13 @@ class Follower:
         self._meet_ms = 0
         self._find_ms: float = 0
         self._seeking = False
+        self._hinted: set[str] = set()
+        self.news = asyncio.Event()
+
+    def hint(self, upstream_ids: Collection[str]) -> None:
+        """Has these looked at next, if they are running; `news` tells that there are any."""
+        self._hinted.update(upstream_ids)
+        self.news.set()
 
     @property
     def idle(self) -> bool:
@@ -138,6 +145,7 @@ class Follower:
             self._meet_ms = now_ms + _MEET_EVERY_MS
             begun = self._find(channel, now_ms)
             await self._meet(now_ms)
+        self._take_hints(now_ms)
         many, alone = self._take(now_ms)
         able = await self._able(channel) if many or alone or self._calls else None
         self._wanted += [_Call(lot) for lot in _lots(many, MOST_IDS)]
@@ -172,6 +180,14 @@ class Follower:
         self._finding = asyncio.create_task(find(self._gate, channel))
         self._find_ms = now_ms
         return {self._finding}
+
+    def _take_hints(self, now_ms: int) -> None:
+        """Those that were hinted at are due now, but for those that are being looked at."""
+        named, self._hinted = self._hinted, set()
+        self.news.clear()
+        for kept in self._known.values() if named else ():
+            if kept.followed.upstream_id in named and kept.due_ms > now_ms:
+                self._put_at(kept, now_ms)
 
     async def _meet(self, now_ms: int) -> None:
         """Takes in tasks accepted since the last look, and a little before: commits overlap."""

@@ -38,6 +38,7 @@ from mjgate.errors import (
 from mjgate.gate import Gate
 from mjgate.log import logger, milliseconds, note
 from mjgate.services.choose import choose, choose_for, tuned
+from mjgate.services.hint import notify_address
 from mjgate.services.settle import settle, unknown
 from mjgate.store.channels import note_fault
 from mjgate.store.claims import recall
@@ -49,7 +50,8 @@ from mjgate.upstream.upstreams import dialect_of
 _MARGIN_S = 10.0
 _FLIGHT_RETRY_S = 5
 _MARK_BYTES = 16
-Speak = Callable[[Novicezk, str], Request]
+Speak = Callable[[Novicezk, str, str | None], Request]
+"""How it is said in a dialect, with our mark and the address for hints, if there is one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +109,7 @@ async def imagine(gate: Gate, token: Token, request: Imagine) -> dict[str, Any]:
         request.state,
         request.hook,
         await choose(gate, model(IMAGINE)),
-        lambda dialect, marker: dialect.imagine(request.body, marker),
+        lambda dialect, marker, hook: dialect.imagine(request.body, marker, hook),
         claim=request.claim,
     )
     return await _submit(gate, token, draft)
@@ -141,7 +143,7 @@ def _speak_change(parent: Parent, upstream_id: str, request: ChangeOf) -> Speak:
     words = Change(
         request.action, request.index, upstream_id, parent.status, parent.buttons, request.body
     )
-    return lambda dialect, marker: dialect.change(words, marker)
+    return lambda dialect, marker, hook: dialect.change(words, marker, hook)
 
 
 async def _recall(gate: Gate, token: Token, claim: Claim) -> None:
@@ -285,7 +287,8 @@ async def _prepare(
             with reached():
                 await move_task(gate.store.pool, intent.id, channel.id)
         able = await tuned(gate, channel)
-        return able, draft.speak(dialect_of(able), intent.marker)
+        hook = notify_address(gate, channel.id)
+        return able, draft.speak(dialect_of(able), intent.marker, hook)
     except (NotSent, Refusal):
         raise
     except StoreDown:

@@ -5,7 +5,15 @@ from typing import Any
 from mjgate.domain.action import REROLL, UPSCALE
 from mjgate.domain.task import SUCCESS
 from mjgate.upstream.edit import edited
-from mjgate.upstream.novicezk import NOT_ALLOWED, NOT_SUCCESS, Change, Novicezk, Refusal, Request
+from mjgate.upstream.novicezk import (
+    NOT_ALLOWED,
+    NOT_SUCCESS,
+    Change,
+    Novicezk,
+    Refusal,
+    Request,
+    marks,
+)
 
 _OURS = ("notifyHook", "action", "index")
 
@@ -13,12 +21,13 @@ _OURS = ("notifyHook", "action", "index")
 class Buttons(Novicezk):
     """It has no `/mj/submit/change`; `/mj/task/list` names the newest 100."""
 
-    def change(self, change: Change, marker: str) -> Request:
+    def change(self, change: Change, marker: str, hook: str | None = None) -> Request:
         custom_id = _custom_id(change)
         if custom_id is None:
             done = change.parent_status == SUCCESS
             raise Refusal(*(NOT_ALLOWED if done else NOT_SUCCESS))
-        replaced = {"state": marker, "taskId": change.parent, "customId": custom_id}
+        named = {"taskId": change.parent, "customId": custom_id}
+        replaced = {**marks(marker, hook), **named}
         return Request("/mj/submit/action", edited(change.body, replaced, _OURS))
 
 

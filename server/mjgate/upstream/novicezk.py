@@ -98,16 +98,17 @@ class Novicezk:
     describes: ClassVar[bool] = True
     """Whether the description of a task is more than the answer to its submit."""
 
-    def imagine(self, body: bytes, marker: str) -> Request:
-        return Request("/mj/submit/imagine", edited(body, {"state": marker}, _OURS))
+    def imagine(self, body: bytes, marker: str, hook: str | None = None) -> Request:
+        """The picture as the upstream takes it; `hook` is where it may say that it changed."""
+        return Request("/mj/submit/imagine", edited(body, marks(marker, hook), _OURS))
 
-    def change(self, change: Change, marker: str) -> Request:
+    def change(self, change: Change, marker: str, hook: str | None = None) -> Request:
         """The change as the upstream takes it.
 
         Raises:
             Refusal: the parent offers no such change.
         """
-        replaced = {"state": marker, "taskId": change.parent}
+        replaced = {**marks(marker, hook), "taskId": change.parent}
         if change.action != REROLL:
             return Request("/mj/submit/change", edited(change.body, replaced, _OURS))
         body = edited(change.body, {**replaced, **self.reroll_extra}, (*_OURS, "index"))
@@ -173,6 +174,11 @@ class Novicezk:
             properties=_properties(item, distinct(first, others)),
             buttons=_buttons(item),
         )
+
+
+def marks(marker: str, hook: str | None) -> dict[str, str]:
+    """What we say in place of what the client said."""
+    return {"state": marker} if hook is None else {"state": marker, "notifyHook": hook}
 
 
 def _status(status: Any) -> str | None:
