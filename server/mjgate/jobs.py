@@ -276,7 +276,8 @@ class Jobs:
 
 async def _pause(until: asyncio.Event, seconds: float) -> None:
     with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(until.wait(), max(seconds, 0))
+        async with asyncio.timeout(max(seconds, 0)):
+            await until.wait()
 
 
 def _logged(work: Work) -> Work:

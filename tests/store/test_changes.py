@@ -1,7 +1,7 @@
 """What operators change takes effect at once in a running store."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -157,3 +157,28 @@ async def test_after_its_connection_was_lost_it_listens_again(store: Store) -> N
 
 async def is_new(store: Store, before: Catalog) -> bool:
     return before is not await store.catalog()
+
+
+async def test_a_batch_of_changed_tasks_is_heard_of_once(store: Store) -> None:
+    heard: list[Sequence[int] | None] = []
+    await until(lambda: store.changes.listening)
+    store.changes.on_tasks(heard.append)
+
+    query(store, "select announce_tasks(array[7, 8])")
+    query(store, "select announce_tasks(array(select generate_series(1, 401)))")
+
+    await until(lambda: len(heard) == 2)
+    assert [[7, 8], None] == heard
+
+
+async def test_who_hears_of_tasks_is_told_when_something_may_have_been_missed(
+    store: Store,
+) -> None:
+    heard: list[Sequence[int] | None] = []
+    await until(lambda: store.changes.listening)
+    store.changes.on_tasks(heard.append)
+
+    assert 1 == terminate(store.uri, "mjgate changes")
+
+    await until(lambda: heard)
+    assert [None] == heard

@@ -1,5 +1,6 @@
 """Secrets at rest."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -109,3 +110,27 @@ def test_a_key_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     folder = Path("/proc/self")
     with pytest.raises(ConfigError, match="put a new key first there yourself"):
         put_key_first(folder / "comm", new_secret_key())
+
+
+def test_a_seal_proves_a_text_under_every_key() -> None:
+    old, new = new_secret_key(), new_secret_key()
+    before, after = Cipher(old), Cipher(f"{new},{old}")
+
+    assert after.is_sealed("notify 7", before.seal("notify 7"))
+    assert after.is_sealed("notify 7", after.seal("notify 7"))
+    assert not before.is_sealed("notify 7", after.seal("notify 7"))
+    assert before.seal("notify 7") != after.seal("notify 7")
+
+
+@pytest.mark.parametrize("seal", ["", "x", "\u00e9", "\ud800"])
+def test_what_we_have_not_sealed_is_no_seal(seal: str) -> None:
+    cipher = Cipher(new_secret_key())
+    assert not cipher.is_sealed("notify 7", seal)
+    assert not cipher.is_sealed("notify 7", cipher.seal("notify 8"))
+
+
+def test_a_seal_may_stand_in_an_address_and_tells_nothing() -> None:
+    key = new_secret_key()
+    seal = Cipher(key).seal("notify 7")
+    assert re.fullmatch("[A-Za-z0-9_-]{43}", seal)
+    assert seal == Cipher(key).seal("notify 7")

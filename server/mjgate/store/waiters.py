@@ -126,7 +126,8 @@ class Waiters:
         while True:
             await self._somebody.wait()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._hurry.wait(), _LOOK_EVERY_S)
+                async with asyncio.timeout(_LOOK_EVERY_S):
+                    await self._hurry.wait()
             self._hurry.clear()
             try:
                 await self._look(list(self._seats))
