@@ -148,6 +148,55 @@ def test_a_global_hook_is_an_address_and_is_not_shown(monkeypatch: pytest.Monkey
     assert "topsecret" not in str(refusal.value)
 
 
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("https://pictures.example.org", "https://pictures.example.org"),
+        ("https://pictures.example.org/", "https://pictures.example.org"),
+        ("http://10.0.0.7:8080", "http://10.0.0.7:8080"),
+        ("http://[fd00::7]:8080/", "http://[fd00::7]:8080"),
+        ("https://example.org/mj/gate/", "https://example.org/mj/gate"),
+        ("", None),
+    ],
+)
+def test_a_public_address_is_kept_without_its_last_slash(
+    given: str, kept: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MJGATE_PUBLIC_URL", given)
+
+    assert kept == read_config().public_url
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "pictures.example.org",
+        "ftp://example.org",
+        "https://",
+        "https://user:secret@example.org",
+        "https://example.org?a=b",
+        "https://example.org/#top",
+        "https://example.org/a b",
+        "https://example.org/%2e%2e",
+        "https://example.org/../admin",
+        "https://example.org/./a",
+        "https://example.org//a",
+        "https://example.org\\a",
+        "https://example.org:0",
+        "https://example.org:70000",
+        "https://example.org\n",
+        "https://example.org/" + "a" * 1024,
+    ],
+)
+def test_an_address_that_nobody_could_use_is_named(
+    given: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MJGATE_PUBLIC_URL", given)
+
+    with pytest.raises(ConfigError, match=r"^MJGATE_PUBLIC_URL: .*must "):
+        read_config()
+
+
 def test_settings_are_frozen() -> None:
     config = read_config()
 

@@ -1,6 +1,7 @@
 """Settings, read once: `MJGATE_*` variables over an optional `mjgate.yaml`."""
 
 import os
+import re
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -28,6 +29,12 @@ PREFIX = "MJGATE_"
 FILE = "mjgate.yaml"
 _SECRET_WORDS = ("URL", "KEY", "NOTIFY")
 Seconds = Annotated[float, Field(ge=0, le=30 * 86400)]
+_PUBLIC_URL = re.compile(
+    r"https?://(?P<host>[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::(?P<port>[0-9]{1,5}))?"
+    r"(?P<path>(?:/[A-Za-z0-9._~-]+)*)/?"
+)
+_MOST_URL = 1024
+_MOST_PORT = 65_535
 
 
 class Config(BaseSettings):
@@ -84,6 +91,12 @@ class Config(BaseSettings):
     )
     keepalive: float = Field(2.0, gt=0, le=60, description="Idle life of upstream connections.")
 
+    public_url: str | None = Field(
+        None,
+        description="Where upstreams and clients reach this gateway, such as "
+        "https://pictures.example.org; a path before ours is fine.",
+    )
+
     pictures: bool = Field(
         True, description="Whether pictures are copied, and shown at addresses of ours."
     )
@@ -118,7 +131,14 @@ class Config(BaseSettings):
             raise ValueError("must start with postgresql://")
         return value
 
-    @field_validator("database_url", "secret_key", "secret_key_file", "notify_hook", mode="before")
+    @field_validator(
+        "database_url",
+        "secret_key",
+        "secret_key_file",
+        "notify_hook",
+        "public_url",
+        mode="before",
+    )
     @classmethod
     def _blank_is_unset(cls, value: Any) -> Any:
         return None if value == "" else value
@@ -141,6 +161,24 @@ class Config(BaseSettings):
         if isinstance(value, str):
             return [word.strip() for word in value.split(",") if word.strip()]
         return value
+
+    @field_validator("public_url")
+    @classmethod
+    def _is_public(cls, value: str | None) -> str | None:
+        """Without a slash at its end: paths of ours are put behind it."""
+        if value is None:
+            return None
+        found = _PUBLIC_URL.fullmatch(value)
+        if found is None or len(value) > _MOST_URL:
+            raise ValueError(
+                "must be an http or https address, with a plain path at most: "
+                "no user, no ?, no #, no %"
+            )
+        if not 0 < int(found["port"] or 1) <= _MOST_PORT:
+            raise ValueError(f"must have a port from 1 to {_MOST_PORT}")
+        if {".", ".."} & set(found["path"].split("/")):
+            raise ValueError("must have no . or .. in its path")
+        return value.rstrip("/")
 
     @property
     def embedded(self) -> bool:

@@ -68,6 +68,7 @@ class Jobs:
             )
         )
         gate.store.changes.on_hints(self._hint)
+        gate.store.changes.on_tasks(lambda _: self.deliver())
         self._app.task(name="follow")(_logged(self._follow))
         self._app.task(name="deliver")(_logged(self._deliver))
         self._app.periodic(cron="* * * * * */15")(

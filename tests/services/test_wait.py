@@ -5,6 +5,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from types import SimpleNamespace
 
+from typing import Any
+
 import pytest
 
 from mjgate.domain.task import DEADLINE, FAILURE, IN_PROGRESS, SUCCESS, Task
@@ -31,7 +33,7 @@ async def client_with_a_task(gate: Gate) -> tuple[int, Task]:
     return client, task
 
 
-async def advance(gate: Gate, task: Task, status: str = IN_PROGRESS, **more: str) -> None:
+async def advance(gate: Gate, task: Task, status: str = IN_PROGRESS, **more: Any) -> None:
     assert await advance_tasks(gate.store.pool, [replace(task, status=status, **more)])
 
 

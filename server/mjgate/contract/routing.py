@@ -48,13 +48,13 @@ class Routing(RoutingMiddleware):
             await self.app(scope, receive, send)
             return
         path = scope["path"]
-        page = self._pages.get(path) or self._open_page(scope, path)
+        page = self._pages.get(path)
         if page is not None:
             await _serve_page(page, scope, receive, send)
             return
         methods = self._methods(scope, path.removesuffix("/"))
         if methods is None:
-            await self._elsewhere(path)(scope, receive, send)
+            await self._elsewhere(scope, path)(scope, receive, send)
             return
         operation = methods.get(scope["method"])
         if operation is None:
@@ -78,15 +78,6 @@ class Routing(RoutingMiddleware):
             self._open.append((segments, methods))
         methods[operation.method] = operation
 
-    def _open_page(self, scope: Scope, path: str) -> ASGIApp | None:
-        parts = path.split("/") if self._open_pages else []
-        for segments, page in self._open_pages:
-            found = _match(segments, parts)
-            if found is not None:
-                scope["path_params"] = found
-                return page
-        return None
-
     def _methods(self, scope: Scope, path: str) -> dict[str, Operation] | None:
         fixed = self._fixed.get(path)
         if fixed is not None:
@@ -99,8 +90,14 @@ class Routing(RoutingMiddleware):
                 return methods
         return None
 
-    def _elsewhere(self, path: str) -> ASGIApp:
-        app = self._below.get(path.split("/", 2)[1]) if path.count("/") > 1 else None
+    def _elsewhere(self, scope: Scope, path: str) -> ASGIApp:
+        parts = path.split("/")
+        for segments, page in self._open_pages:
+            found = _match(segments, parts)
+            if found is not None:
+                scope["path_params"] = found
+                return partial(_serve_page, page)
+        app = self._below.get(parts[1]) if len(parts) > 2 else None
         if app is None:
             raise no_such_path()
         return app

@@ -9,11 +9,10 @@ from mjgate.contract.call import Answer, Call
 from mjgate.contract.schema import broken
 from mjgate.domain.hook import NO_HOOK, parse_hook
 from mjgate.domain.send import Claim, claim_of
-from mjgate.domain.task import Task
 from mjgate.errors import NotFound, Replay, Violation
 from mjgate.gate import Gate
 from mjgate.log import note
-from mjgate.services.show import show
+from mjgate.services.show import show, version
 from mjgate.services.submit import ChangeOf, Imagine, change, imagine
 from mjgate.services.wait import MOST_S, Look, wait
 from mjgate.store.database import reached
@@ -60,8 +59,9 @@ async def fetch_task(gate: Gate, call: Call) -> Answer:
     if task is None:
         raise NotFound(f"There is no task {wanted} of this token.")
     note(task=number)
-    headers = {"ETag": etag.weak(_tag(task)), **(_WAITED if look.waited else {})}
-    if known.has(_tag(task)):
+    tag = version(gate, task)
+    headers = {"ETag": etag.weak(tag), **(_WAITED if look.waited else {})}
+    if known.has(tag):
         return Answer(304, None, headers)
     return Answer(200, show(gate, task), headers)
 
@@ -83,12 +83,8 @@ async def _look(gate: Gate, call: Call, number: int, known: etag.Known) -> Look:
     seconds = prefer.wait_s(call.parameters.get("Prefer", ""), MOST_S) if known.tags else 0
     if not seconds or known.anything:
         return Look(await gate.store.reader.task(call.client.id, number))
-    waiting = wait(gate, call.client.id, number, lambda task: known.has(_tag(task)), seconds)
+    waiting = wait(gate, call.client.id, number, lambda task: known.has(version(gate, task)), seconds)
     return await attended(call, waiting)
-
-
-def _tag(task: Task) -> str:
-    return str(task.version)
 
 
 async def _submitted(gate: Gate, work: Coroutine[Any, Any, dict[str, Any]]) -> Answer:

@@ -24,9 +24,16 @@ def show(gate: Gate, task: Task) -> dict[str, Any]:
     return shown
 
 
+def version(gate: Gate, task: Task) -> str:
+    """What is the same while the task is shown the same: its addresses open for a while only."""
+    if not task.pictured or not gate.config.pictures:
+        return str(task.version)
+    return f"{task.version}-{_expiry_s(gate)}"
+
+
 def address(gate: Gate, task: int, place: int) -> str:
     """Where a picture is served until the address expires; `place` as in Claimed."""
-    expires = expiry_s(gate.clock() // 1000, int(gate.config.pictures_link_life))
+    expires = _expiry_s(gate)
     signature = gate.store.cipher.seal(_signed(task, place, expires))
     which = f"n={place}&" if place else ""
     origin = gate.gallery.origin
@@ -37,6 +44,10 @@ def opens(gate: Gate, task: int, place: int, expires: int, signature: str) -> bo
     """Whether an address of ours says so, and has not expired."""
     sealed = gate.store.cipher.is_sealed(_signed(task, place, expires), signature)
     return sealed and gate.clock() < expires * 1000
+
+
+def _expiry_s(gate: Gate) -> int:
+    return expiry_s(gate.clock() // 1000, gate.config.pictures_link_life)
 
 
 def _signed(task: int, place: int, expires: int) -> str:

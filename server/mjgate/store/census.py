@@ -37,12 +37,13 @@ async def take_census(pool: AsyncConnectionPool) -> Census:
         row = await cursor.fetchone()
         cursor = await connection.execute(_WAITING)
         waiting = await cursor.fetchone()
+        assert waiting is not None
+        callbacks, oldest_s = waiting
         cursor = await connection.execute(
             "select state, count(*), coalesce(sum(size), 0)::bigint from pictures group by state"
         )
         states = await cursor.fetchall()
     assert row is not None
-    assert waiting is not None
     pictures = {state: int(count) for state, count, _ in states}
     kept = sum(size for _, _, size in states)
-    return Census(phases, int(row[0]), int(row[1]), *waiting, pictures, kept)
+    return Census(phases, int(row[0]), int(row[1]), callbacks, oldest_s, pictures, kept)
