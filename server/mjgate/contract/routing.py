@@ -1,6 +1,7 @@
 """Finds the operation of a request: a dict for fixed paths, segments for the others."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from connexion.middleware.abstract import ROUTING_CONTEXT

@@ -83,7 +83,9 @@ async def _look(gate: Gate, call: Call, number: int, known: etag.Known) -> Look:
     seconds = prefer.wait_s(call.parameters.get("Prefer", ""), MOST_S) if known.tags else 0
     if not seconds or known.anything:
         return Look(await gate.store.reader.task(call.client.id, number))
-    waiting = wait(gate, call.client.id, number, lambda task: known.has(version(gate, task)), seconds)
+    waiting = wait(
+        gate, call.client.id, number, lambda task: known.has(version(gate, task)), seconds
+    )
     return await attended(call, waiting)
 
 
