@@ -17,6 +17,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import cast
 
 import psutil
 import uvloop
@@ -49,8 +50,7 @@ class _Quick(asyncio.Protocol):
     """Answers each POST as soon as its last byte is there."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)
         self._data = b""
 
     def data_received(self, data: bytes) -> None:
