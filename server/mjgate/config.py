@@ -61,6 +61,9 @@ class Config(BaseSettings):
     max_body: int = Field(16 * 1024 * 1024, ge=1024, le=1024**3)
     upstream_timeout: float = Field(60.0, gt=0, le=600)
     task_deadline: float = Field(1800.0, gt=0, le=7 * 86400)
+    lost_after: float = Field(
+        60.0, ge=1, le=86400, description="For how long an upstream must not know a lost task."
+    )
     keep_tasks_days: int = Field(
         90,
         ge=0,

@@ -14,23 +14,29 @@ MOST_IDS: Final = 100
 FEW_IDS: Final = 10
 """How many it asks for where a hundred got no answer: then one after the other."""
 _TIMEOUT_S = 10.0
+_FEW_TIMEOUT_S = 3.0
 _NO_MARKS: Mapping[int, str] = {}
 
 
 class Asker:
-    """Questions to one upstream; beyond `at_once` they wait for their turn."""
+    """Questions to one upstream; beyond `at_once` they wait for their turn.
+
+    A list has ten seconds, one of `FEW_IDS` or fewer three: another like it may hang as well.
+    """
 
     def __init__(self, gate: Gate, at_once: int) -> None:
         self._transport = gate.upstreams.transport
         self._timeout_s = min(_TIMEOUT_S, gate.config.upstream_timeout)
+        self._few_timeout_s = min(_FEW_TIMEOUT_S, gate.config.upstream_timeout)
         self._turns = asyncio.Semaphore(at_once)
 
     async def list(
         self, channel: Channel, ids: Sequence[str], marks: Mapping[int, str] = _NO_MARKS
     ) -> Shown:
         """What a list shows of these ids; raises as `list_tasks` does."""
+        timeout_s = self._timeout_s if len(ids) > FEW_IDS else self._few_timeout_s
         async with self._turns:
-            return await list_tasks(self._transport, channel, ids, marks, self._timeout_s)
+            return await list_tasks(self._transport, channel, ids, marks, timeout_s)
 
     async def fetch(self, channel: Channel, task_id: str) -> Shown:
         """What is shown of one task, nothing where there is none; raises as `fetch_task` does."""

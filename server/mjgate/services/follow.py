@@ -22,10 +22,10 @@ from mjgate.upstream.listing import Shown
 
 _CALLS_AT_ONCE = 8
 MOST_LOOKED: Final = MOST_IDS * _CALLS_AT_ONCE
-_MOST_ASIDE = 100
+_ASIDE_AT_ONCE, _MOST_ASIDE = 24, 1000
 """Calls beside the lists, for tasks whose lists got no answer or were without them: so many may
-wait for their turn, and the lists do not wait for them."""
-_MOST_ALONE = 400
+be under way, and wait for their turn. The lists do not wait for them."""
+_MOST_ALONE = 1000
 _PAGE, _READ_AT_ONCE = 5000, 500
 _OVERLAPS_US = (1_000_000, 1_000_000, 1_000_000, 1_000_000, 15_000_000)
 """How far back each look for new tasks goes: a commit may be that late, and rarely is."""
@@ -35,7 +35,7 @@ _ALONE_MS, _MOST_ALONE_MS = 10_000, 300_000
 _LEFT_MS = 60_000
 """A task so far past its deadline is left to the sweep, which ends it."""
 _FAILED_S, _REFUSED_S = 3.0, 30.0
-_LOST_S, _PATIENCE_S = 60.0, 1.0
+_PATIENCE_S = 1.0
 _UNFINISHED, _VANISHED = "上游任务超时", "上游任务丢失"
 
 
@@ -47,7 +47,7 @@ class _Kept:
     """A task under way. `due_ms` is when it is looked at next, 0 while it is.
 
     `mark` tells whether the upstream shows it as it did before; 0 is unlike all. `spoiled` is how
-    often it was one of a few whose list got no answer.
+    often a list of it alone got no answer.
     """
 
     followed: Followed
@@ -64,12 +64,13 @@ class _Kept:
 
 @dataclass(frozen=True, slots=True)
 class _Call:
-    """A question under way. `aside` it is beside the lists, `alone` for one task.
+    """A question under way. `aside` it is beside the lists, `alone` a fetch of one task.
 
     `checks` asks for a task that an answered list was without.
     """
 
     lot: Sequence[_Kept]
+    begun_ms: int
     aside: bool = False
     alone: bool = False
     checks: bool = False
@@ -86,8 +87,9 @@ class Follower:
     """Follows one channel: keeps its running tasks, and looks at each when it is due.
 
     Only one process follows a channel at a time; what it writes is guarded by versions all
-    the same. `lost_s` is for how long a task must be absent to be lost, `patience_s` for how
-    long a look waits for answers: later ones are taken in by a later look.
+    the same. `lost_s` is for how long a task must be absent to be lost, by default what is
+    configured; `patience_s` for how long a look waits for answers: later ones are taken in by a
+    later look.
     """
 
     def __init__(
@@ -95,14 +97,14 @@ class Follower:
         gate: Gate,
         channel: int,
         *,
-        lost_s: float = _LOST_S,
+        lost_s: float | None = None,
         patience_s: float = _PATIENCE_S,
     ) -> None:
         self._gate = gate
         self._channel = channel
-        self._lost_s = lost_s
+        self._lost_s = gate.config.lost_after if lost_s is None else lost_s
         self._patience_s = patience_s
-        self._lists, self._others = Asker(gate, _CALLS_AT_ONCE), Asker(gate, _CALLS_AT_ONCE)
+        self._lists, self._others = Asker(gate, _CALLS_AT_ONCE), Asker(gate, _ASIDE_AT_ONCE)
         self._known: dict[int, _Kept] = {}
         self._alone: dict[int, float] = {}
         self._due: list[tuple[float, int]] = []
@@ -110,7 +112,7 @@ class Follower:
         self._wanted: list[_Call] = []
         self._changed: dict[int, _Change] = {}
         self._finding: asyncio.Task[float | None] | None = None
-        self._answered_ms = 0
+        self._answered_ms = self._listed_ms = 0
         self._since_us = 0
         self._overlaps_us = itertools.cycle(_OVERLAPS_US)
         self._meet_ms = 0
@@ -148,8 +150,8 @@ class Follower:
         self._take_hints(now_ms)
         many, alone = self._take(now_ms)
         able = await self._able(channel) if many or alone or self._calls else None
-        self._wanted += [_Call(lot) for lot in _lots(many, MOST_IDS)]
-        self._wanted += [_Call([kept], aside=True, alone=True) for kept in alone]
+        self._wanted += [_Call(lot, now_ms) for lot in _lots(many, MOST_IDS)]
+        self._wanted += [_Call([kept], now_ms, aside=True, alone=True) for kept in alone]
         await self._ask(able, begun)
         await self._write()
         return len(many) + len(alone)
@@ -337,25 +339,28 @@ class Follower:
             return []
         if aside and now_ms - self._answered_ms > _LIVELY_MS:
             return []
-        few = len(call.lot) <= FEW_IDS
-        lots = _lots(call.lot, 1 if few else FEW_IDS)
+        lots = _lots(call.lot, FEW_IDS if len(call.lot) > FEW_IDS else 1)
         if aside + len(lots) > _MOST_ASIDE:
             return []
-        if few:
-            self._part(call.lot, now_ms)
-        return [_Call(lot, aside=True, alone=few) for lot in lots]
+        last = len(call.lot) == 1
+        if last:
+            self._part(call.lot[0], call, now_ms)
+        return [_Call(lot, now_ms, aside=True, alone=last) for lot in lots]
 
-    def _part(self, few: Sequence[_Kept], now_ms: int) -> None:
-        """They are asked for alone for a while, the longer the oftener it comes to that."""
-        for kept in few:
-            if len(self._alone) < _MOST_ALONE:
-                for_ms = min(_ALONE_MS * 4**kept.spoiled, _MOST_ALONE_MS)
-                self._alone[kept.id] = now_ms + for_ms
-                kept.spoiled += 1
+    def _part(self, kept: _Kept, call: _Call, now_ms: int) -> None:
+        """It is fetched for a while: a long one where other lists were answered meanwhile."""
+        if len(self._alone) >= _MOST_ALONE:
+            return
+        proved = self._listed_ms >= call.begun_ms
+        for_ms = _MOST_ALONE_MS if proved else min(_ALONE_MS * 4**kept.spoiled, _MOST_ALONE_MS)
+        self._alone[kept.id] = now_ms + for_ms
+        kept.spoiled += 1
 
     def _heard(self, call: _Call, shown: Shown, now_ms: int) -> None:
         """What was shown changes tasks; one that a list is without is asked for alone."""
         self._answered_ms = now_ms
+        if not call.alone:
+            self._listed_ms = now_ms
         for kept in call.lot:
             if self._known.get(kept.id) is not kept:
                 continue
@@ -367,7 +372,7 @@ class Follower:
                 kept.absence = None
             elif not call.alone:
                 if self._doubtful(kept, now_ms) and self._aside() < _MOST_ASIDE:
-                    self._wanted.append(_Call([kept], aside=True, alone=True, checks=True))
+                    self._wanted.append(_Call([kept], now_ms, aside=True, alone=True, checks=True))
                     continue
             elif call.checks:
                 self._miss(kept, now_ms)
