@@ -24,8 +24,10 @@ from mjgate.gate import Gate
 from mjgate.services.settle import settle
 from mjgate.services.sweep import sweep
 from mjgate.store.audit import audit
+from mjgate.store.claims import forget_claims
 from mjgate.store.ledger import adjust
 from mjgate.store.prices import current_prices, set_prices
+from mjgate.store.retention import forget_tasks
 from mjgate.store.tasks import advance_tasks, bind_found, fetch_tasks
 from mjgate.store.tokens import add_token, revoke_token, set_token
 from tests.harness import until
@@ -39,7 +41,7 @@ _WRITER = "mjgate writer"
 # Rates of the lives have room again after half a minute, periods at midnight: a life that lasts
 # longer, or into the next day, says nothing.
 _LONGEST_S = 25
-_ALL = "tokens, tasks, ledger, idempotency, prices, usage_totals, usage_folded"
+_ALL = "tokens, tasks, past_tasks, ledger, idempotency, prices, usage_totals, usage_folded"
 
 
 _SIGHTS = (SUCCESS, SUCCESS, FAILURE, CANCEL, IN_PROGRESS)
@@ -303,13 +305,31 @@ class Lives(RuleBasedStateMachine):
         for table, column in (
             ("tokens", "period_start"),
             ("tasks", "period"),
+            ("past_tasks", "period"),
             ("ledger", "period"),
         ):
             self._query(
                 f"update {table} set {column} = {column} - %s where {column} > '0001-01-01'", days
             )
+        self._query(
+            "update tasks set ended_at = ended_at - %s * interval '1 day', "
+            "accepted_at = accepted_at - %s * interval '1 day' "
+            "where phase in ('ended', 'rejected')",
+            days,
+            days,
+        )
         self._query("update idempotency set created_at = created_at - %s * interval '1 day'", days)
         self._books.pass_days(days)
+
+    @rule(days=st.sampled_from([1, 7]))
+    def forget_tasks(self, days: int) -> None:
+        """Tasks that have finished go with the days; keys go before them."""
+        self._run(forget_claims(self._pool, 500))
+        self._books.forget()
+        gone = self._books.forget_tasks(days)
+        self._expect(len(gone), self._run(forget_tasks(self._pool, days, 1000)))
+        for number in gone:
+            del self._intents[number]
 
     @invariant()
     def the_database_is_as_the_model(self) -> None:

@@ -41,6 +41,7 @@ class Task:
     ended_by: str | None = None
     upstream: tuple[int, str] | None = None
     shares: bool = False
+    days: int = 0
 
     @property
     def open(self) -> bool:
@@ -176,11 +177,20 @@ class Books:
             each.period = _older(each.period, days)
         for token in self.tokens.values():
             token.start = _older(token.start, days)
+        for task in self.tasks.values():
+            task.days += 0 if task.open else days
         for key in self.keys.values():
             key.days += days
 
     def forget(self) -> None:
         self.keys = {place: key for place, key in self.keys.items() if not key.days}
+
+    def forget_tasks(self, days: int) -> list[int]:
+        """Tasks that finished so many days ago; their entries stay."""
+        gone = [n for n, task in self.tasks.items() if not task.open and task.days >= days]
+        for number in gone:
+            del self.tasks[number]
+        return gone
 
     def _refusal(self, token: Token, intent: Intent) -> Decision | None:
         if token.ended:
