@@ -1,7 +1,7 @@
 """Old tasks are deleted beside submits: how fast they go, and what it costs.
 
-A server that keeps tasks for ever is loaded for a while, then one that deletes so many that are
-too old, on the same database, until they are gone.
+A server that keeps tasks for ever is loaded for a while; then one, on the same database, while it
+deletes so many that are too old, and as long again once they are gone.
 
     python tests/soak/forget.py --tasks 100000
 """
@@ -12,22 +12,25 @@ import json
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import psycopg
+from tabulate import tabulate
 
 if not __package__:  # started by its path
     sys.path[0] = str(Path(__file__).resolve().parents[2])
 
 from tests.bench.load import Request, Run, load
-from tests.bench.process import start_module
-from tests.process import Server, serving
+from tests.bench.process import start_module, tree_cpu
+from tests.process import Server, postmaster_of, serving
 from tests.soak.memory import address_of, count
 
 _CONNECTIONS = 16
 _RUN_S = 15.0
+_RUNS = 4
 _IMAGINE = Request("POST", "/mj/submit/imagine", '{"prompt": "a red fox"}')
 _LEAST = 0.8
 _OLD = """
@@ -41,13 +44,50 @@ with t as (
     '{"finalPrompt": "a red fox"}', '[]'
   from generate_series(1, %s) n, lateral (
     select now() - interval '100 days' + n * interval '1 second' as old) o
-  returning id, accepted_at
+  returning id
 ), k as (update tokens set spent = spent + 100000 * %s::bigint where id = 1)
-insert into ledger (token_id, task_id, kind, held_delta, spent_delta, created_at)
-select 1, id, kind, held, spent, accepted_at
+insert into ledger (token_id, task_id, kind, held_delta, spent_delta)
+select 1, id, kind, held, spent
 from t, (values ('hold', 100000, 0), ('charge', -100000, 100000)) m(kind, held, spent)
 """
 _LEFT = "select count(*) from tasks where ended_at < now() - interval '90 days'"
+
+
+@dataclass
+class Phase:
+    """Runs of the load generator, and the CPU seconds of server and database meanwhile."""
+
+    server: Server
+    token: str
+    runs: list[Run] = field(default_factory=list)
+    cpu: float = 0.0
+
+    async def load(self) -> None:
+        before = self._used()
+        self.runs.append(
+            await asyncio.to_thread(
+                load, self.server.address, _IMAGINE, self.token, _CONNECTIONS, _RUN_S
+            )
+        )
+        self.cpu += self._used() - before
+
+    def _used(self) -> float:
+        postmaster = postmaster_of(self.server.settings)
+        assert postmaster is not None
+        return tree_cpu(self.server.pid, without=postmaster.pid) + tree_cpu(postmaster.pid)
+
+    @property
+    def submits(self) -> int:
+        return sum(run.requests for run in self.runs)
+
+    @property
+    def rate(self) -> float:
+        return self.submits / sum(run.seconds for run in self.runs)
+
+    def cells(self, name: str) -> list[str]:
+        slowest = max(run.p99 for run in self.runs)
+        cpu = self.cpu / self.submits * 1e6
+        return [name, f"{self.rate:,.0f}", f"{slowest:.1f}", f"{cpu:.0f}"]
 
 
 async def forget(tasks: int) -> int:
@@ -57,17 +97,24 @@ async def forget(tasks: int) -> int:
         with _stub(folder) as upstream:
             async with serving(folder, MJGATE_KEEP_TASKS_DAYS="0") as server:
                 token = await asyncio.to_thread(_prepare, server, upstream, tasks)
-                before = [await _load(server, token) for _ in range(4)]
+                before = Phase(server, token)
+                for _ in range(_RUNS):
+                    await before.load()
             async with serving(folder) as server:
-                started, beside = time.monotonic(), []
+                started = time.monotonic()
+                beside, after = Phase(server, token), Phase(server, token)
                 while await asyncio.to_thread(count, server, _LEFT):
-                    beside.append(await _load(server, token))
+                    await beside.load()
                 took = time.monotonic() - started
+                for _ in range(_RUNS):
+                    await after.load()
                 audit = await asyncio.to_thread(server.command, "ledger", "audit")
-    share = _rate(beside) / _rate(before)
-    print(f"{tasks:,} tasks deleted in {took:.0f} s beside {_CONNECTIONS} connections")
-    print(f"submits/s before {_rate(before):,.0f}, meanwhile {_rate(beside):,.0f}: {share:.2f}")
-    print(f"p99 in ms before {_slowest(before):.1f}, meanwhile {_slowest(beside):.1f}")
+    share = beside.rate / ((before.rate + after.rate) / 2)
+    phases = {"before": before, "meanwhile": beside, "after": after}
+    headers = ["", "submits/s", "p99 ms", "CPU us each"]
+    rows = [phase.cells(name) for name, phase in phases.items()]
+    print(tabulate(rows, headers=headers, disable_numparse=True))
+    print(f"{tasks:,} tasks deleted in {took:.0f} s; submits keep {share:.2f} of their speed")
     print(audit.stdout.strip())
     return 0 if share >= _LEAST and not audit.returncode else 1
 
@@ -90,18 +137,6 @@ def _prepare(server: Server, upstream: str, tasks: int) -> str:
         connection.execute(_OLD.encode(), [tasks, tasks])
         connection.execute("vacuum analyze")
     return str(json.loads(made.stdout)["token"])
-
-
-async def _load(server: Server, token: str) -> Run:
-    return await asyncio.to_thread(load, server.address, _IMAGINE, token, _CONNECTIONS, _RUN_S)
-
-
-def _rate(runs: Sequence[Run]) -> float:
-    return sum(run.requests for run in runs) / sum(run.seconds for run in runs)
-
-
-def _slowest(runs: Sequence[Run]) -> float:
-    return max(run.p99 for run in runs)
 
 
 def main() -> None:
