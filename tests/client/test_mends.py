@@ -5,7 +5,9 @@ side no longer fails the generator has mended it, and our template can go.
 """
 
 import copy
+import inspect
 import pickle
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -240,6 +242,20 @@ def test_a_timeout_that_was_given_counts_and_none_is_none(
 ) -> None:
     assert [httpx.Timeout(timeout)] * 2 == timeouts(ours.client(timeout=timeout))
     assert [httpx.Timeout(timeout)] * 2 == timeouts(ours.client().with_timeout(timeout))
+
+
+# An answer without a body makes nothing untyped.
+
+
+def test_an_answer_without_a_body_is_told_by_its_status_alone(
+    ours: Package, stock: Package
+) -> None:
+    for package, typed in ((ours, "Error | Task | None"), (stock, "Any | Error | Task | None")):
+        fetch = package.operation("fetch_task")
+        answer = fetch.sync_detailed("1", client=package.answering(304, b""))
+        assert (304, None) == (answer.status_code, answer.parsed)
+        returned = str(inspect.signature(fetch.sync, eval_str=False).return_annotation)
+        assert typed == re.sub(r"[a-z_]+\.", "", returned)
 
 
 # An answer that is not in the contract is an answer.
