@@ -18,7 +18,7 @@ from mjgate.services.submit import imagine
 from mjgate.store.locks import channel_lock
 from tests.harness import until
 from tests.services.gates import channel, client, open_gate, picture
-from tests.store.rows import PRICE, money, query, terminate
+from tests.store.rows import PRICE, intent, money, query, settled, terminate
 from tests.upstream.raw import raw_upstream, says
 
 PATIENCE_S = 45
@@ -260,3 +260,31 @@ async def test_the_worker_outlives_a_database_that_goes_away(
 async def test_one_that_never_started_can_be_stopped(database: str) -> None:
     async with open_gate(database) as gate:
         await Jobs(database, gate).stop()
+
+
+async def test_a_hint_given_to_any_process_has_its_task_looked_at(database: str) -> None:
+    """By a clock that stands still no task is ever due, so that hints alone make it look."""
+    answer = json.dumps([{"id": "17", "status": "SUCCESS"}])
+    async with (
+        raw_upstream(says(answer)) as raw,
+        open_gate(database) as gate,
+        open_gate(database) as other,
+    ):
+        where = await channel(gate, "raw", raw.address)
+        owner = await client(gate)
+        await gate.store.writer.admit(intent(1, owner.id, channel=where))
+        await gate.store.writer.settle(settled(1, channel=where, upstream_id="17"))
+        moment = gate.clock()
+        jobs = Jobs(database, replace(gate, clock=lambda: moment))
+        await jobs.start()
+        try:
+            jobs.follow(where)
+            await until(lambda: where in jobs._followers and not jobs._followers[where].idle)
+            other.store.hints.give(99, "17")
+            other.store.hints.give(where, "18")
+            other.store.hints.give(where, "17")
+
+            assert "SUCCESS" == await ended(gate, 1)
+        finally:
+            await jobs.stop()
+    assert 1 == len(raw.heard)

@@ -374,6 +374,7 @@ async def test_a_clock_that_is_behind_the_database_delays_no_look(gate: Gate) ->
         assert [0, 1] == [await follower.look() for _ in range(2)]
 
 
+<<<<<<< HEAD
 async def outlived(gate: Gate, follower: Follower, looks: int = 12) -> None:
     """Enough looks of a hasty follower for anything to happen."""
     for _ in range(looks):
@@ -638,3 +639,54 @@ async def test_a_page_of_new_tasks_is_no_bound(gate: Gate) -> None:
 
         assert 5500 == looked
         await follower.close()
+=======
+async def test_a_task_that_is_hinted_at_is_looked_at_before_it_is_due(gate: Gate) -> None:
+    async with raw_upstream(lists({**RECORDED, "id": "17"}, {**RECORDED, "id": "18"})) as raw:
+        where = await channel(gate, "raw", raw.address)
+        moment = gate.clock()
+        owners = [await running(gate, where, n, str(n)) for n in (17, 18)]
+        follower = Follower(replace(gate, clock=lambda: moment), where)
+        assert 0 == await follower.look()
+
+        follower.hint(["17", "nobody's"])
+        assert follower.news.is_set()
+        assert 0 == await follower.look()
+
+        statuses = [
+            (await read(gate, owner, n)).status for owner, n in zip(owners, (17, 18), strict=True)
+        ]
+        assert ["IN_PROGRESS", "NOT_START"] == statuses
+        assert not follower.news.is_set()
+        assert 1 == len(raw.heard)
+
+
+async def test_a_task_that_ended_by_a_hint_is_not_looked_at_when_it_was_due(gate: Gate) -> None:
+    async with raw_upstream(lists({**RECORDED, "id": "17", "status": "SUCCESS"})) as raw:
+        where = await channel(gate, "raw", raw.address)
+        owner = await running(gate, where, 17, "17")
+        moments = itertools.chain([gate.clock()] * 8, itertools.repeat(later(gate)))
+        follower = Follower(replace(gate, clock=lambda: next(moments)), where)
+        await follower.look()
+
+        follower.hint(["17"])
+        await follower.look()
+        for _ in range(8):
+            await follower.look()
+
+        assert "SUCCESS" == (await read(gate, owner, 17)).status
+        assert 1 == len(raw.heard)
+
+
+async def test_a_task_that_is_due_and_hinted_at_is_looked_at_once(gate: Gate) -> None:
+    async with raw_upstream(lists({**RECORDED, "id": "17"})) as raw:
+        where = await channel(gate, "raw", raw.address)
+        await running(gate, where, 17, "17")
+        follower = Follower(replace(gate, clock=lambda: later(gate)), where)
+        await follower._meet(later(gate))
+
+        follower.hint(["17"])
+        assert 1 == await follower.look()
+
+        asked = json.loads(raw.heard[0].partition(b"\r\n\r\n")[2])
+        assert {"ids": ["17"]} == asked
+>>>>>>> 7c86b39 (Prove waiting and hints over sockets: workers, lost notifications, stops, hang-ups)

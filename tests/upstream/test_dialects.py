@@ -60,6 +60,19 @@ def test_a_picture_is_asked_for_with_our_marker_alone(dialect: Novicezk) -> None
     )
 
 
+@pytest.mark.parametrize("dialect", DIALECTS.values())
+def test_the_place_for_hints_is_told_in_place_of_the_clients_hook(dialect: Novicezk) -> None:
+    body = b'{"prompt":"a","notifyHook":"http://a","taskId":"1","action":"UPSCALE","index":2}'
+    ours = "https://gate.example.org/notify/1.x"
+
+    for request in (
+        dialect.imagine(body, MARKER, ours),
+        dialect.change(change("UPSCALE", 2, body=body), MARKER, ours),
+    ):
+        assert ours == json.loads(request.body)["notifyHook"]
+        assert 1 == request.body.count(b"notifyHook")
+
+
 @pytest.mark.parametrize("name", [Dialect.NOVICEZK, Dialect.NEW_API])
 def test_a_change_is_sent_as_it_came_with_the_ids_of_the_upstream(name: Dialect) -> None:
     request = DIALECTS[name].change(change("UPSCALE", 2), MARKER)
