@@ -1,3 +1,4 @@
+import asyncio
 import subprocess
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -6,6 +7,8 @@ from typing import Any
 import aiohttp
 import pytest
 
+from mjgate.sandbox import faults
+from tests.bench import stub
 from tests.bench.process import BenchError, start_module, tree_cpu
 
 KEYS = [
@@ -107,6 +110,66 @@ async def test_a_task_succeeds_when_its_time_has_come(tmp_path: Path) -> None:
         at_once.end()
     assert (task["status"], task["progress"]) == ("SUCCESS", "100%")
     assert task["imageUrl"].startswith("https://")
+
+
+async def listed(session: aiohttp.ClientSession, *ids: str) -> Any:
+    async with session.post("/mj/task/list-by-condition", json={"ids": ids}) as answer:
+        return await answer.json(content_type=None) if answer.status == 200 else answer.status
+
+
+@pytest.mark.parametrize(
+    ("fault", "status", "progress"),
+    [
+        ("late=60", "IN_PROGRESS", "0%"),
+        ("backwards sandbox:late=60", "IN_PROGRESS", "93%"),
+        ("waiting sandbox:late=60", "IN_PROGRESS", "Waiting to start"),
+        ("unstarted", "NOT_START", None),
+        ("fail", "FAILURE", ""),
+        ("cancel", "CANCEL", ""),
+        ("fail-late", "FAILURE", ""),
+        ("stuck", "IN_PROGRESS", "85%"),
+    ],
+)
+async def test_words_spoil_a_life(tmp_path: Path, fault: str, status: str, progress: str) -> None:
+    at_once = start_module("stub", ["--success-after", "0"], tmp_path, token="t")
+    try:
+        async with aiohttp.ClientSession(at_once.url) as session:
+            task = await fetch(session, await submit(session, prompt=f"a sandbox:{fault}"))
+    finally:
+        at_once.end()
+    assert (status, progress) == (task["status"], task["progress"])
+
+
+@pytest.mark.parametrize("fault", ["lost", "hidden=60"])
+async def test_words_make_a_task_unknown(session: aiohttp.ClientSession, fault: str) -> None:
+    task_id = await submit(session, prompt=f"a sandbox:{fault}")
+    assert await fetch(session, task_id) is None
+    assert [] == await listed(session, task_id)
+
+
+async def test_words_spoil_a_list(session: aiohttp.ClientSession) -> None:
+    faults = ("http500", "stray", "twice", "garbage", "hang")
+    ids = [await submit(session, prompt=f"a sandbox:list:{fault}") for fault in faults]
+    assert 500 == await listed(session, ids[0])
+    assert [None, 7, {}] == (await listed(session, ids[1]))[1:4]
+    assert 2 == len(await listed(session, ids[2]))
+    with pytest.raises(ValueError, match="Unterminated"):
+        await listed(session, ids[3])
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(listed(session, ids[4]), 0.2)
+
+
+async def test_a_restart_forgets_everything(session: aiohttp.ClientSession) -> None:
+    task_id = await submit(session)
+    async with session.post("/sandbox/forget") as answer:
+        assert 204 == answer.status
+    assert await fetch(session, task_id) is None
+    assert await fetch(session, await submit(session)) is not None
+
+
+def test_the_words_are_those_of_the_sandbox() -> None:
+    assert {*faults.LIVES} >= stub.LIVES
+    assert {*faults.ANSWERS} >= stub.LISTS
 
 
 async def test_submits_are_counted(session: aiohttp.ClientSession) -> None:

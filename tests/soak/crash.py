@@ -154,7 +154,7 @@ class Crash:
     async def _settled(self, server: Server, *, patient: bool) -> None:
         """Waits until every task has ended."""
         async with asyncio.timeout(_SETTLED_S):
-            while await asyncio.to_thread(_ask, server, _OPEN) != [(0,)]:
+            while await asyncio.to_thread(ask_database, server, _OPEN) != [(0,)]:
                 await asyncio.sleep(1)
                 if not patient:
                     await asyncio.to_thread(_do, server, _SOON)
@@ -169,16 +169,18 @@ class Crash:
     async def _report(self, server: Server, audited: int, audit: str) -> Report:
         taken = await self._taken()
         rows = await asyncio.to_thread(
-            _ask,
+            ask_database,
             server,
             "select id::text, prompt, status, upstream_id, image_url, phase from tasks",
         )
         charged = await asyncio.to_thread(
-            _ask, server, "select task_id::text from ledger where kind = 'charge'"
+            ask_database, server, "select task_id::text from ledger where kind = 'charge'"
         )
-        [(held, spent)] = await asyncio.to_thread(_ask, server, "select held, spent from tokens")
+        [(held, spent)] = await asyncio.to_thread(
+            ask_database, server, "select held, spent from tokens"
+        )
         [(tasks, unbound, holds, charges, releases)] = await asyncio.to_thread(
-            _ask, server, _COUNTS
+            ask_database, server, _COUNTS
         )
         known = {prompt for _, prompt, _, upstream_id, _, _ in rows if upstream_id is not None}
         lost = taken.keys() - known
@@ -241,7 +243,7 @@ def _database(server: Server) -> list[psutil.Process]:
     return [postmaster, *postmaster.children(recursive=True)] if postmaster else []
 
 
-def _ask(server: Server, query: str) -> list[tuple[Any, ...]]:
+def ask_database(server: Server, query: str) -> list[tuple[Any, ...]]:
     with psycopg.connect(_address(server), autocommit=True) as connection:
         return connection.execute(query.encode()).fetchall()
 
