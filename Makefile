@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help install tools test-tools run test check generate fuzz soak bench bench-tools constraints clean
+.PHONY: help install tools test-tools run test check generate fuzz soak bench bench-follow bench-tools constraints clean
 
 help: ## Show this
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -43,16 +43,20 @@ generate: install ## Write generated/mjgate_client from the contract
 fuzz: install ## Fuzz a running gateway against its contract: 10,000 cases, a fixed and a random seed
 	$(BIN)/python tests/fuzz/run.py
 
-soak: install bench-tools ## Run the long tests: batches that meet, kills at random moments, memory, any order of everything
+soak: install bench-tools ## Run the long tests: batches that meet, kills at any moment, all faults, memory, any order of everything
 	$(BIN)/python tests/soak/admission.py --rounds 10000
 	$(BIN)/python tests/soak/crash.py --kills 30 --dialect novicezk
 	$(BIN)/python tests/soak/crash.py --kills 30 --dialect new-api
+	$(BIN)/python tests/soak/faults.py --tasks 2000
 	$(BIN)/python tests/soak/memory.py --tasks 100000
 	$(BIN)/python tests/soak/forget.py --tasks 100000
 	LIVES=2000 $(BIN)/python -m pytest -q tests/properties
 
 bench: install bench-tools ## Measure against a bare forwarder and stock Connexion
 	$(BIN)/python tests/bench/run.py
+
+bench-follow: install bench-tools ## Measure how soon changes at an upstream are seen, with 50,000 tasks running
+	$(BIN)/python tests/bench/follow.py
 
 bench-tools:
 	@command -v wrk >/dev/null || apt-get install -y -q wrk
