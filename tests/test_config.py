@@ -197,6 +197,20 @@ def test_an_address_that_nobody_could_use_is_named(
         read_config()
 
 
+def test_pictures_are_beside_the_data_unless_a_folder_is_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("MJGATE_DATA_DIR", "/data")
+    assert Path("/data/pictures") == read_config().pictures_folder
+
+    monkeypatch.setenv("MJGATE_PICTURES_DIR", "/pictures")
+    assert Path("/pictures") == read_config().pictures_folder
+
+    monkeypatch.setenv("MJGATE_PICTURES_DIR", "")
+    with pytest.raises(ConfigError, match=r"^MJGATE_PICTURES_DIR='': .*is blank"):
+        read_config()
+
+
 def test_settings_are_frozen() -> None:
     config = read_config()
 

@@ -203,6 +203,29 @@ async def test_a_job_that_fails_is_in_the_log(database: str) -> None:
         assert "no number" in error
 
 
+async def test_pictures_are_copied_in_the_background(database: str, sandbox: str) -> None:
+    async with working(database) as gate:
+        await channel(gate, "sandbox", sandbox)
+        number = await drawn(gate, await client(gate))
+
+        await until(lambda: query(gate.store, KEPT, number), PATIENCE_S)
+
+
+KEPT = "select task_id from pictures where task_id = %s and state = 'kept'"
+
+
+async def test_a_second_job_that_copies_in_one_process_ends_at_once(database: str) -> None:
+    async with working(database) as gate, asked_by_hand(database) as app:
+        await until(lambda: [(1,)] == query(gate.store, COPYING), PATIENCE_S)
+
+        await app.configure_task("keep", queueing_lock="by hand").defer_async(timestamp=0)
+
+        await until(lambda: [(1,)] == query(gate.store, COPYING), PATIENCE_S)
+
+
+COPYING = "select count(*) from procrastinate_jobs where task_name = 'keep' and status = 'doing'"
+
+
 async def test_stopping_ends_a_chain_that_waits_for_its_next_look(database: str) -> None:
     with running_sandbox(Settings()) as address:
         async with working(database) as gate:

@@ -15,7 +15,7 @@ from psycopg import sql
 
 from mjgate.errors import ConfigError
 from mjgate.sandbox import Settings, running_sandbox
-from mjgate.serve import listen
+from mjgate.serve import listen, origin_of
 from mjgate.store.cipher import new_secret_key
 from mjgate.store.embedded import Embedded
 from tests.harness import until
@@ -232,6 +232,48 @@ def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
         "take another --host or --port\n"
     ) == done.stderr
     assert [] == list(tmp_path.iterdir())
+
+
+def test_a_folder_of_pictures_that_cannot_be_written_is_named(
+    tmp_path: Path, database: str
+) -> None:
+    settings = {
+        "DATABASE_URL": database,
+        "MJGATE_SECRET_KEY": new_secret_key(),
+        "MJGATE_PICTURES_DIR": "/dev/null/pictures",
+    }
+    done = mjgate("serve", "--port", "0", settings=settings, cwd=tmp_path)
+
+    assert 2 == done.returncode
+    assert (
+        "mjgate: MJGATE_PICTURES_DIR=/dev/null/pictures cannot be written (Not a directory); "
+        "name another folder, or keep no pictures with MJGATE_PICTURES=off\n"
+    ) == done.stderr
+
+
+@pytest.mark.parametrize(
+    ("settings", "warned"),
+    [
+        ({}, True),
+        ({"MJGATE_PUBLIC_URL": "https://pictures.example.org"}, False),
+        ({"MJGATE_PICTURES": "off", "MJGATE_PICTURES_DIR": "/dev/null/pictures"}, False),
+    ],
+)
+async def test_one_that_listens_everywhere_is_told_to_say_where_it_is_reached(
+    tmp_path: Path, database: str, settings: dict[str, str], warned: bool
+) -> None:
+    base = {"DATABASE_URL": database, "MJGATE_SECRET_KEY": new_secret_key()}
+    async with serving(tmp_path, "--host", "0.0.0.0", **base, **settings) as server:
+        assert warned == ("Set MJGATE_PUBLIC_URL" in server.said)
+
+
+@pytest.mark.parametrize(
+    ("host", "origin"),
+    [("127.0.0.1", "127.0.0.1"), ("0.0.0.0", "localhost"), ("::", "localhost"), ("::1", "[::1]")],
+)
+def test_a_server_is_reached_where_it_listens(host: str, origin: str) -> None:
+    with listen(host, 0) as listener:
+        assert f"http://{origin}:{listener.getsockname()[1]}" == origin_of(listener)
 
 
 def test_listening_on_a_host_that_is_none_is_a_setting_fault() -> None:

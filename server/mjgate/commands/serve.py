@@ -49,12 +49,12 @@ _KEY_FILE = "sandbox.token"
 def serve(host: str, port: int, workers: int, sandbox: bool, sandbox_port: int | None) -> None:
     """Run the gateway, its background work and its database."""
     config = read_config()
-    if config.pictures:
-        Folder(config.pictures_folder).prove()
-        _warn_nowhere(config, host)
     with Signals() as signals, listen(host, port) as listener, open_base(config, keep=True) as base:
         if config.embedded and workers > 1:
             refuse_crowd(base.uri, workers)
+        if config.pictures:
+            Folder(config.pictures_folder).prove()
+            _warn_nowhere(config, host)
         on_pool(base, list_channels)  # a secret key that does not open theirs is named at start
         run = partial(_serve, config, base, listener, signals, workers)
         address = address_of(listener)
