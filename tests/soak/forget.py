@@ -33,6 +33,8 @@ _RUN_S = 15.0
 _RUNS = 4
 _IMAGINE = Request("POST", "/mj/submit/imagine", '{"prompt": "a red fox"}')
 _LEAST = 0.8
+_SETTINGS = {"MJGATE_PICTURES": "off"}
+"""The pictures of the stub are nowhere."""
 _OLD = """
 with t as (
   insert into tasks (id, token_id, channel_id, action, model, price, price_version, phase, status,
@@ -95,12 +97,12 @@ async def forget(tasks: int) -> int:
     with tempfile.TemporaryDirectory(prefix="forget-") as name:
         folder = Path(name)
         with _stub(folder) as upstream:
-            async with serving(folder, MJGATE_KEEP_TASKS_DAYS="0") as server:
+            async with serving(folder, MJGATE_KEEP_TASKS_DAYS="0", **_SETTINGS) as server:
                 token = await asyncio.to_thread(_prepare, server, upstream, tasks)
                 before = Phase(server, token)
                 for _ in range(_RUNS):
                     await before.load()
-            async with serving(folder) as server:
+            async with serving(folder, **_SETTINGS) as server:
                 started = time.monotonic()
                 beside, after = Phase(server, token), Phase(server, token)
                 while await asyncio.to_thread(count, server, _LEFT):

@@ -157,8 +157,12 @@ class Memory:
 async def memory(
     tasks: int, warm: int, step: int, *, hooks: bool = False, settings: Mapping[str, str]
 ) -> Report:
-    """Runs it in a folder of its own; prints each sample as it comes."""
+    """Runs it in a folder of its own; prints each sample as it comes.
+
+    Unless a setting says so no pictures are kept: those of the stub are nowhere.
+    """
     samples = []
+    settings = {"MJGATE_PICTURES": "off", **settings}
     with tempfile.TemporaryDirectory(prefix="memory-") as name:
         folder = Path(name)
         upstream = start_module("stub", ["--success-after", str(_DRAWN_S)], folder, "")

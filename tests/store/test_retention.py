@@ -125,6 +125,32 @@ async def test_the_parent_of_a_task_that_has_not_ended_stays(store: Store, phase
     assert [2] == left(store)
 
 
+async def test_a_task_stays_while_its_callback_waits_and_takes_all_with_it(store: Store) -> None:
+    owner = await token(store)
+    for number in (1, 2):
+        await ended(store, owner, number)
+    query(store, "update tasks set hook = 'http://hook', image_url = 'http://picture'")
+    query(store, "select queue_deliveries(array[1, 2]), keep_pictures(array[1, 2])")
+    query(store, "update deliveries set state = 'delivered' where task_id = 2")
+    query(
+        store,
+        "insert into attempts (task_id, claim, version, outcome, ms, made_at) "
+        "select n, 1, 1, 'failed', 1, now() from generate_series(1, 2) n",
+    )
+    aged(store)
+    assert 1 == await forget_tasks(store.pool, DAYS, MANY)
+    assert [1] == left(store)
+    for table in ("deliveries", "attempts"):
+        assert [(1,)] == query(store, f"select task_id from {table}")
+    assert [(1, "waiting"), (2, "dropped")] == query(
+        store, "select task_id, state from pictures order by task_id"
+    )
+
+    query(store, "update deliveries set state = 'given up'")
+    assert 1 == await forget_tasks(store.pool, DAYS, MANY)
+    assert [] == query(store, "select task_id from deliveries")
+
+
 async def test_a_task_that_another_transaction_is_about_is_left_for_later(store: Store) -> None:
     owner = await token(store)
     for number in (1, 2):

@@ -129,6 +129,58 @@ async def test_old_keys_and_tasks_wait_to_be_deleted(store: Store) -> None:
     assert ["old keys"] == [each.queue for each in (await read_work(store.pool, 0)).queues]
 
 
+async def test_what_we_ended_is_chased_for_a_day(store: Store) -> None:
+    query(store, CHANNEL)
+    worker(store)
+    owner = await token(store)
+    for number in (1, 2):
+        await running(store, number, owner)
+    query(
+        store,
+        "update tasks set phase = 'ended', status = 'FAILURE', ended_by = 'lost', "
+        "ended_at = now() - id * interval '15 hours'",
+    )
+
+    found = await read_work(store.pool, DAYS)
+
+    assert [("chased", "home", 1, 0)] == [
+        (each.queue, each.channel, each.waiting, each.late) for each in found.queues
+    ]
+
+
+async def test_callbacks_and_pictures_are_late_where_nobody_is_about_them(store: Store) -> None:
+    worker(store)
+    query(
+        store,
+        "insert into deliveries (task_id, token_id, receiver, version, final, state, since, "
+        "due_at) select n, 1, 'http://' || n %% 2, 1, true, 'waiting', now(), "
+        "now() - n * interval '50 s' "
+        "from generate_series(0, 3) n",
+    )
+    query(
+        store,
+        "insert into pictures (task_id, place, source, moment) "
+        "select n, 0, '', now() - n * interval '50 s' from generate_series(0, 3) n",
+    )
+    assert [("callbacks", 4, 2), ("pictures", 4, 2)] == [
+        (each.queue, each.waiting, each.late) for each in (await read_work(store.pool, DAYS)).queues
+    ]
+
+    query(store, "update deliveries set leased_until = now() + interval '1 h' where task_id = 1")
+    query(
+        store,
+        "update pictures set state = 'copying', moment = now() + interval '1 h' where task_id = 0",
+    )
+    found = await read_work(store.pool, DAYS)
+    assert [("callbacks", 4, 1), ("pictures", 4, 0)] == [
+        (each.queue, each.waiting, each.late) for each in found.queues
+    ]
+    assert ["1 of 4 callbacks are overdue"] == found.problems
+
+    without = await read_work(store.pool, DAYS, pictures=False)
+    assert ["callbacks"] == [each.queue for each in without.queues]
+
+
 async def test_work_without_a_worker_is_a_problem(store: Store) -> None:
     worker(store, "121 s")
     job(store, "sweep")

@@ -24,8 +24,9 @@ def jobs(as_json: bool) -> None:
     Jobs and their workers; tasks and other rows that wait, and how many of them are late; and
     what failed within a week. Exits with 1 where work is stuck.
     """
-    days = read_config().keep_tasks_days
-    found = with_data(lambda pool, _cipher: read_work(pool, days))
+    config = read_config()
+    days, pictures = config.keep_tasks_days, config.pictures
+    found = with_data(lambda pool, _cipher: read_work(pool, days, pictures=pictures))
     if as_json:
         print_json(_report(found))
     else:

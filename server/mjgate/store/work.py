@@ -54,6 +54,24 @@ _QUEUES: Final[Mapping[str, str]] = {
     "sending": _tasks("sending", "to_timestamp(submit_ms / 1000.0)", "send_deadline"),
     "unknown": _tasks("unknown", "coalesce(accepted_at, send_deadline)", "deadline"),
     "running": _tasks("running", "accepted_at", "deadline"),
+    # Ended by us, and asked for another day.
+    "chased": """
+    select c.name, count(*), min(ended_at), 0
+    from tasks t left join channels c on c.id = t.channel_id
+    where phase = 'ended' and status = 'FAILURE' and ended_by is not null
+      and upstream_id is not null and ended_at > now() - interval '1 day'
+    group by c.name order by c.name""",
+    # A slow receiver has others wait: late is what nobody sends anything to.
+    "callbacks": """
+    select null, count(*), min(since), count(*) filter (
+      where due_at < now() - %(late)s and receiver not in (
+        select receiver from deliveries where state = 'waiting' and leased_until > now()))
+    from deliveries where state = 'waiting' having count(*) > 0""",
+    "pictures": """
+    select null, count(*), min(moment), count(*) filter (
+      where moment < now() - %(late)s and not exists (
+        select from pictures where state = 'copying' and moment > now()))
+    from pictures where state in ('waiting', 'copying') and %(pictures)s having count(*) > 0""",
     "old keys": """
     select null, count(*), min(created_at) + interval '24 hours',
       count(*) filter (where created_at < now() - interval '24 hours' - %(late)s)
@@ -135,9 +153,12 @@ class Work:
         return job.state != "running" and self.at - job.since > LATE
 
 
-async def read_work(pool: AsyncConnectionPool, days: int) -> Work:
-    """All work in the background; tasks are to be deleted after so many days, 0 is never."""
-    values = {"silent": SILENT, "late": LATE, "days": days}
+async def read_work(pool: AsyncConnectionPool, days: int, *, pictures: bool = True) -> Work:
+    """All work in the background; tasks are to be deleted after so many days, 0 is never.
+
+    Without `pictures` none waits to be copied.
+    """
+    values = {"silent": SILENT, "late": LATE, "days": days, "pictures": pictures}
     async with pool.connection() as connection, connection.transaction():
         [[at]] = await _tuples(connection, "select now()", values)
         names = await _tuples(connection, "select 'channel ' || id, name from channels", values)

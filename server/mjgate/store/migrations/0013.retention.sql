@@ -1,4 +1,4 @@
--- depends: 0008.advance
+-- depends: 0009.deliveries 0010.refresh 0012.pictures
 
 -- What the ledger keeps of a task that was deleted: as much as its lines are proved and added up
 -- by. A task is in `tasks` or here, never in both; one that is in neither was lost.
@@ -42,12 +42,16 @@ begin
         -- what needs a task that has finished, a line for each
         and not exists (select from tasks c
           where c.parent_id = t.id and c.phase in ('sending', 'unknown', 'running'))
+        and not exists (select from deliveries d where d.task_id = t.id and d.state = 'waiting')
       order by coalesce(ended_at, accepted_at) limit most))
     order by id for update skip locked);
   insert into past_tasks
     select id, token_id, price, price_version, period, model, phase, status, ended_by
     from tasks where id = any(gone);
   -- what hangs on a task, a line for each
+  perform forget_pictures(gone);
+  delete from attempts where task_id = any(gone);
+  delete from deliveries where task_id = any(gone);
   delete from tasks where id = any(gone);
   return cardinality(gone);
 end $$;
