@@ -302,7 +302,7 @@ async def test_a_hint_given_to_any_process_has_its_task_looked_at(database: str)
         await jobs.start()
         try:
             jobs.follow(where)
-            await until(lambda: where in jobs._followers and not jobs._followers[where].idle)
+            await until(lambda: (f := jobs._watch._followers.get(where)) and not f.idle)
             other.store.hints.give(99, "17")
             other.store.hints.give(where, "18")
             other.store.hints.give(where, "17")

@@ -8,7 +8,7 @@ import contextlib
 import functools
 import logging
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 import procrastinate
@@ -16,26 +16,18 @@ from procrastinate import exceptions
 
 from mjgate.gate import Gate
 from mjgate.log import logger
-from mjgate.services.chase import Chaser
 from mjgate.services.deliver import Deliverer, open_caller
-from mjgate.services.follow import Follower
 from mjgate.services.forget import forget
 from mjgate.services.keep import keep_due
 from mjgate.services.sweep import sweep
 from mjgate.store.database import DOWN
 from mjgate.store.failures import note_failure
-from mjgate.store.locks import Lock, channel_lock, delivery_lock
+from mjgate.store.locks import delivery_lock
 from mjgate.store.refusals import first_line
-from mjgate.store.tasks import has_work
+from mjgate.watch import Watch, pause
 
 _WATCH_S = 600.0
 _CYCLE_S = 1.0
-_MOST_LOOKS = 6400
-"""Tasks of a channel that are looked at in a second: beyond it each has its turn later."""
-_SOONEST_S = 0.2
-"""Between two looks of a channel, however many hints its upstream gives."""
-_CHASE_S = 5.0
-_CHECK_S, _CHECK_TIMEOUT_S = 5.0, 10.0
 _STALLED_S = 60
 _LOOK_FIRST_S = 10.0
 _POLL_S = 1.0
@@ -57,9 +49,8 @@ class Jobs:
         self._task: asyncio.Task[None] | None = None
         self._asked: dict[int, float] = {}
         self._asking: set[asyncio.Task[None]] = set()
-        self._following: set[int] = set()
+        self._watch = Watch(uri, gate, self._stopping, watch_s)
         self._keeping = False
-        self._followers: dict[int, Follower] = {}
         self._ends_from = 0.0
         self._deliverer: Deliverer | None = None
         self._app = procrastinate.App(
@@ -67,7 +58,6 @@ class Jobs:
                 conninfo=uri, min_size=1, max_size=4, kwargs={"application_name": "mjgate jobs"}
             )
         )
-        gate.store.changes.on_hints(self._hint)
         gate.store.changes.on_tasks(lambda _: self.deliver())
         self._app.task(name="follow")(_logged(self._follow))
         self._app.task(name="deliver")(_logged(self._deliver))
@@ -92,8 +82,7 @@ class Jobs:
 
     async def stop(self) -> None:
         self._stopping.set()
-        for follower in self._followers.values():
-            follower.news.set()
+        self._watch.stop()
         if self._task:
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -106,7 +95,7 @@ class Jobs:
     def follow(self, channel: int) -> None:
         """Sees to it that a channel is followed; asks at most once a second for each."""
         now = time.monotonic()
-        if channel in self._following or now - self._asked.get(channel, -_CYCLE_S) < _CYCLE_S:
+        if self._watch.has(channel) or now - self._asked.get(channel, -_CYCLE_S) < _CYCLE_S:
             return
         self._asked[channel] = now
         self._begin(self._ask(channel))
@@ -141,74 +130,16 @@ class Jobs:
                 self._deliverer.on_duty = True
                 self._deliverer.wake()
                 try:
-                    await self._hold(lock)
+                    await self._watch.hold(lock)
                 finally:
                     self._deliverer.on_duty = False
         if lock and not self._stopping.is_set():
             await self._ask_delivery()
 
     async def _follow(self, channel: int) -> None:
-        """Follows a channel for a while, then hands over to the next job of its chain."""
-        if channel in self._following:
-            return
-        self._following.add(channel)
-        try:
-            async with channel_lock(self._uri, channel) as lock:
-                if lock:
-                    await self._watch(channel, lock)
-        finally:
-            self._following.discard(channel)
-        if lock and await has_work(self._gate.store.pool, channel):
+        """Watches a channel for a while, then hands over to the next job of its chain."""
+        if await self._watch.take(channel):
             await self._ask(channel)
-
-    async def _watch(self, channel: int, lock: Lock) -> None:
-        """Follows while the lock is held, and chases beside it."""
-        follower, chaser = Follower(self._gate, channel), Chaser(self._gate, channel)
-        self._followers[channel] = follower
-        end = time.monotonic() + self._watch_s
-        aside = [asyncio.create_task(each) for each in (self._chase(chaser), self._hold(lock))]
-        try:
-            while time.monotonic() < end and not self._stopping.is_set():
-                started = time.monotonic()
-                looked = await follower.look()
-                cycle_s = looked / _MOST_LOOKS if looked and follower.behind else _CYCLE_S
-                await self._rest(follower, started, cycle_s)
-                for task in aside:
-                    if task.done():
-                        task.result()
-                if follower.idle and chaser.idle:
-                    return
-        finally:
-            del self._followers[channel]
-            for task in aside:
-                task.cancel()
-            await asyncio.gather(*aside, return_exceptions=True)
-            await follower.close()
-
-    async def _rest(self, follower: Follower, started: float, seconds: float) -> None:
-        """Until the next look is due, or sooner where there are hints."""
-        soonest = started + min(seconds, _SOONEST_S)
-        await self._pause(soonest - time.monotonic())
-        if not self._stopping.is_set():
-            await _pause(follower.news, started + seconds - time.monotonic())
-
-    def _hint(self, channel: int, upstream_ids: Sequence[str]) -> None:
-        follower = self._followers.get(channel)
-        if follower is not None:
-            follower.hint(upstream_ids)
-
-    async def _chase(self, chaser: Chaser) -> None:
-        while True:
-            await chaser.look()
-            await asyncio.sleep(_CHASE_S)
-
-    async def _hold(self, lock: Lock) -> None:
-        """Returns after a while; raises when the lock is lost, since another may have it then."""
-        end = time.monotonic() + self._watch_s
-        while time.monotonic() < end and not self._stopping.is_set():
-            await self._pause(min(_CHECK_S, end - time.monotonic()))
-            async with asyncio.timeout(_CHECK_TIMEOUT_S):
-                await lock.check()
 
     async def _keep(self, timestamp: int) -> None:
         """Copies pictures for a while; where the next job begins before its end, both do."""
@@ -225,7 +156,7 @@ class Jobs:
             self._keeping = False
 
     async def _pause(self, seconds: float) -> None:
-        await _pause(self._stopping, seconds)
+        await pause(self._stopping, seconds)
 
     async def _sweep(self, timestamp: int) -> None:
         del timestamp
@@ -273,12 +204,6 @@ class Jobs:
             except Exception as error:
                 logger().warning("jobs interrupted", why=type(error).__name__)
             await self._pause(0.5)
-
-
-async def _pause(until: asyncio.Event, seconds: float) -> None:
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(max(seconds, 0)):
-            await until.wait()
 
 
 def _logged(work: Work) -> Work:
