@@ -12,7 +12,10 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
+from mjgate.contract.ranges import Part
 from mjgate.domain.task import SUCCESS
+from mjgate.errors import StorageError
+from mjgate.handlers.pictures import _stream
 from mjgate.services.show import address
 from mjgate.storage import Folder
 from mjgate.store.tasks import advance_tasks, fetch_tasks
@@ -290,6 +293,30 @@ async def test_a_file_that_cannot_be_read_leads_to_its_source(gateway: Gateway, 
     with capture_logs() as logs:
         assert 302 == (await shown(gateway, link)).status
     assert "picture not read" in [line["event"] for line in logs]
+
+
+class Shrinking:
+    """A file that is shorter than it was when it was opened."""
+
+    size = len(PNG)
+
+    async def read(self, start: int, count: int) -> bytes:
+        return PNG[start : min(start + count, 1000)]
+
+    def close(self) -> None:
+        return None
+
+
+async def test_an_answer_breaks_off_where_its_file_does() -> None:
+    sent: list[Any] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message["body"])
+
+    with pytest.raises(StorageError, match="shorter than it was"):
+        await _stream(send, Shrinking(), Part(0, len(PNG) - 1, len(PNG)))
+
+    assert PNG[:1000] == b"".join(sent)
 
 
 async def test_one_that_was_let_go_of_leads_to_its_source(gateway: Gateway, link: str) -> None:

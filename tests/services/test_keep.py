@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
@@ -434,6 +435,51 @@ async def test_pictures_that_are_too_many_go_oldest_first(database: str) -> None
         await tidy(gate)
 
         assert ["2-0-1", "3-0-1"] == sorted(path.name for path in files(gate))
+
+
+@pytest.mark.parametrize("settings", [{"pictures_keep_days": 1}, {"pictures_max_bytes": 0}])
+async def test_more_than_one_batch_is_let_go_of(database: str, settings: dict[str, int]) -> None:
+    async with open_gate(database, **settings) as gate:
+        query(
+            gate.store,
+            "insert into pictures (task_id, place, source, state, moment, attempts, media_type, "
+            "size, hash) select n, 0, 'http://a', 'kept', now() - interval '2 days', 1, "
+            "'image/png', 7, '' from generate_series(1, 450) n",
+        )
+
+        await tidy(gate)
+
+        assert [] == states(gate)
+
+
+async def test_a_copy_outlives_a_database_that_goes_away(
+    database: str, postgres: str, gate: Gate
+) -> None:
+    """What remains is its lease, and its file, which goes with the next attempt."""
+    name = database.partition("?")[0].rpartition("/")[2]
+
+    def allow(yes: bool) -> None:
+        with psycopg.connect(postgres, autocommit=True) as admin:
+            admin.execute(f"alter database {name} allow_connections {yes}".encode())
+            if not yes:
+                admin.execute(
+                    "select pg_terminate_backend(pid) from pg_stat_activity where datname = %s",
+                    [name],
+                )
+
+    async def cuts(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        allow(False)
+        await GOOD(reader, writer)
+
+    async with raw_upstream(cuts) as upstream:
+        await of(gate, upstream)
+        with capture_logs() as logs:
+            await kept(gate)
+        allow(True)
+
+    assert "copy interrupted" in [line["event"] for line in logs]
+    assert [("copying", 1, 0, None)] == states(gate)
+    assert 1 == len(files(gate))
 
 
 async def test_files_that_cannot_be_removed_now_are_later(gate: Gate) -> None:

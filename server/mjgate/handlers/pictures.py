@@ -109,21 +109,19 @@ async def _look(gate: Gate, link: Link) -> Picture:
     return picture
 
 
-async def _open(gate: Gate, link: Link, picture: Picture) -> Opened | None:
-    """The copy; None where there is none now. One whose file is gone is made again."""
-    for _ in range(2):
-        if picture.copy is None:
-            return None
-        try:
-            return Opened(link, picture.copy, await _blob(gate, link, picture, picture.copy))
-        except NotStored:
-            with reached():
-                await lost(gate, link.task, link.place, picture)
-            picture = await _look(gate, link)
-        except StorageError as error:
-            logger().error("picture not read", task=link.task, why=str(error))
-            return None
-    return None
+async def _open(gate: Gate, link: Link, picture: Picture, tries: int = 2) -> Opened | None:
+    """The copy; None where there is none now. One whose file is gone is made again, once."""
+    if picture.copy is None or not tries:
+        return None
+    try:
+        return Opened(link, picture.copy, await _blob(gate, link, picture, picture.copy))
+    except NotStored:
+        with reached():
+            await lost(gate, link.task, link.place, picture)
+        return await _open(gate, link, await _look(gate, link), tries - 1)
+    except StorageError as error:
+        logger().error("picture not read", task=link.task, why=str(error))
+        return None
 
 
 async def _blob(gate: Gate, link: Link, picture: Picture, copy: Copy) -> Blob:

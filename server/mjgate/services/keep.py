@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from functools import partial
 
 from mjgate.domain.picture import HEAD, Claimed, Copy, Picture, file_name, media_type_of, origin_of
-from mjgate.errors import CopyError, CopyRefused, SourceSilent, StorageError
+from mjgate.errors import CopyError, CopyRefused, SourceSilent, StorageError, StoreDown
 from mjgate.gate import Gate
 from mjgate.log import logger
 from mjgate.metrics import PICTURE_COPIES
@@ -95,7 +95,7 @@ async def _copy(gate: Gate, claimed: Claimed) -> None:
         with contextlib.suppress(*DOWN):
             await pictures.put_off(gate.store.pool, claimed, 0, _STOPPED, failed=False)
         raise
-    except DOWN as error:
+    except (StoreDown, *DOWN) as error:
         logger().warning("copy interrupted", task=claimed.task, why=type(error).__name__)
     except Exception:
         logger().exception("copy failed", task=claimed.task)
