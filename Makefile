@@ -54,6 +54,7 @@ soak: install bench-tools ## Run the long tests: batches that meet, kills at any
 
 bench: install bench-tools ## Measure against a bare forwarder and stock Connexion
 	$(BIN)/python tests/bench/run.py
+	$(BIN)/python tests/bench/callbacks.py
 
 bench-follow: install bench-tools ## Measure how soon changes at an upstream are seen, with 50,000 tasks running
 	$(BIN)/python tests/bench/follow.py

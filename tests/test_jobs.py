@@ -5,6 +5,7 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from typing import Any
 
 import procrastinate
 import psycopg
@@ -15,19 +16,21 @@ from mjgate.gate import Gate
 from mjgate.jobs import Jobs
 from mjgate.sandbox import Settings, running_sandbox
 from mjgate.services.submit import imagine
-from mjgate.store.locks import channel_lock
+from mjgate.store.locks import channel_lock, delivery_lock
+from mjgate.store.tasks import advance_tasks, fetch_tasks
 from tests.harness import until
+from tests.receiver import Receiver, receiving
 from tests.services.gates import channel, client, open_gate, picture
-from tests.store.rows import PRICE, intent, money, query, settled, terminate
+from tests.store.rows import PRICE, intent, money, query, running, settled, terminate
 from tests.upstream.raw import raw_upstream, says
 
 PATIENCE_S = 45
 
 
 @asynccontextmanager
-async def working(uri: str, watch_s: float = 30.0) -> AsyncIterator[Gate]:
+async def working(uri: str, watch_s: float = 30.0, **settings: Any) -> AsyncIterator[Gate]:
     """A gate whose background work runs."""
-    async with open_gate(uri) as gate:
+    async with open_gate(uri, **settings) as gate:
         jobs = Jobs(uri, gate, watch_s)
         await jobs.start()
         assert jobs.alive
@@ -278,6 +281,58 @@ async def test_the_worker_outlives_a_database_that_goes_away(
             admin.execute(f"alter database {name} allow_connections true".encode())
 
         assert "SUCCESS" == await ended(gate, await drawn(gate, owner))
+
+
+CALLING: dict[str, Any] = {"allow_private_hooks": "127.0.0.0/8"}
+
+
+async def called(gate: Gate, owner: Token, receiver: Receiver, number: int) -> None:
+    """A task is submitted, and its receiver hears of it."""
+    await running(gate.store, number, owner.id, hook=receiver.address)
+    [task] = await fetch_tasks(gate.store.pool, owner.id, [number])
+    await advance_tasks(gate.store.pool, [replace(task, status="SUBMITTED")])
+    gate.background.deliver()
+    await until(lambda: receiver.of(number), PATIENCE_S)
+
+
+async def test_one_process_delivers_and_another_takes_over(database: str) -> None:
+    async with receiving() as receiver, working(database, **CALLING) as second:
+        owner = await client(second)
+        await called(second, owner, receiver, 1)
+        async with delivery_lock(database) as ours:
+            assert not ours
+        async with working(database, **CALLING) as first:
+            await called(first, owner, receiver, 2)
+            terminate(database, "mjgate deliveries")
+            await called(first, owner, receiver, 3)
+
+    assert 3 == len(receiver.posts)
+
+
+async def test_callbacks_go_on_from_job_to_job(database: str) -> None:
+    async with receiving() as receiver, working(database, watch_s=0.2, **CALLING) as gate:
+        owner = await client(gate)
+        await called(gate, owner, receiver, 1)
+        [(given,)] = query(gate.store, GIVEN)
+        await until(lambda: query(gate.store, GIVEN)[0][0] > given + 3, PATIENCE_S)
+        await called(gate, owner, receiver, 2)
+
+
+async def test_callbacks_go_out_again_after_an_outage(database: str, postgres: str) -> None:
+    name = database.partition("?")[0].rpartition("/")[2]
+    async with receiving() as receiver, working(database, **CALLING) as gate:
+        owner = await client(gate)
+        await called(gate, owner, receiver, 1)
+        with psycopg.connect(postgres, autocommit=True) as admin:
+            admin.execute(f"alter database {name} allow_connections false".encode())
+            admin.execute(
+                "select pg_terminate_backend(pid) from pg_stat_activity where datname = %s", [name]
+            )
+            with capture_logs() as logs:
+                await until(lambda: "deliveries wait" in {line["event"] for line in logs})
+            admin.execute(f"alter database {name} allow_connections true".encode())
+
+        await called(gate, owner, receiver, 2)
 
 
 async def test_one_that_never_started_can_be_stopped(database: str) -> None:

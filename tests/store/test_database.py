@@ -8,7 +8,7 @@ from mjgate.domain.token import Token, key_hash
 from mjgate.errors import StoreDown
 from mjgate.store.census import Census, take_census
 from mjgate.store.database import Store, reached
-from mjgate.store.locks import channel_lock
+from mjgate.store.locks import channel_lock, delivery_lock
 from tests.harness import until
 from tests.store.rows import PRICE, intent, query, running, terminate, token
 
@@ -106,3 +106,11 @@ async def test_a_lock_whose_connection_is_gone_is_held_no_more(database: str) ->
         assert 1 == terminate(database, "mjgate channel 1")
         with pytest.raises(psycopg.OperationalError):
             await lock.check()
+
+
+async def test_one_process_at_a_time_delivers(database: str) -> None:
+    async with delivery_lock(database) as first, delivery_lock(database) as second:
+        assert first
+        assert not second
+    async with delivery_lock(database) as again:
+        assert again
