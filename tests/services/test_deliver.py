@@ -463,6 +463,19 @@ async def test_an_answer_that_comes_while_the_database_is_away_is_booked_later(s
     assert [("failed", None, "no answer within 0.5 s")] == attempts(slow)
 
 
+async def test_what_the_database_refuses_is_in_the_log_and_tried_again(slow: Gate) -> None:
+    owner = await client(slow)
+    query(slow.store, "alter table attempts rename to elsewhere")
+    with capture_logs() as logs:
+        async with receiving() as receiver, delivering(slow):
+            await submitted(slow, owner, receiver.address, 1)
+            await until(lambda: "deliveries interrupted" in {line["event"] for line in logs})
+            query(slow.store, "alter table elsewhere rename to attempts")
+            await delivered(slow, 1)
+
+    assert 1 == len(receiver.posts)
+
+
 async def test_what_is_in_the_air_at_the_end_is_waited_for_and_booked(slow: Gate) -> None:
     owner = await client(slow)
     async with receiving() as receiver:

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import hashlib
 import time
-from collections import Counter
+from collections import Counter, deque
 
 import orjson
 
@@ -24,6 +24,8 @@ from mjgate.store.signing import signing_secrets
 _MOST_AT_ONCE = 1024
 _FAILING_AT_ONCE = 2
 """To a receiver whose last answer was none: enough to see that it is back."""
+_MOST_FAILING = 1000
+"""Receivers of which that is remembered, the last ones."""
 _LEASE_MARGIN_S = 15.0
 _HURRY_EVERY_S, _HURRY_AGAIN_S = 1.0, 300.0
 _LOOK_S = 1.0
@@ -47,7 +49,7 @@ class Deliverer:
         self._good_s = _LEASE_MARGIN_S / 2
         self._flying: dict[asyncio.Task[Outcome | None], Claimed] = {}
         self._landed: list[tuple[Claimed, Outcome]] = []
-        self._failing: set[str] = set()
+        self._failing: deque[str] = deque(maxlen=_MOST_FAILING)
         self._hurried: dict[str, float] = {}
         self._stirred = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -141,7 +143,7 @@ class Deliverer:
         taken = Counter(claimed.receiver for claimed in self._flying.values())
         return {
             receiver: self._bound(receiver, most) - taken[receiver]
-            for receiver in taken.keys() | self._failing
+            for receiver in taken.keys() | set(self._failing)
         }
 
     def _bound(self, receiver: str, most: int) -> int:
@@ -156,10 +158,10 @@ class Deliverer:
         if outcome is None:
             return
         self._landed.append((claimed, outcome))
-        if _is_taken(outcome):
-            self._failing.discard(claimed.receiver)
-        elif outcome.result is Result.FAILED:
-            self._failing.add(claimed.receiver)
+        with contextlib.suppress(ValueError):
+            self._failing.remove(claimed.receiver)
+        if outcome.result is Result.FAILED:
+            self._failing.append(claimed.receiver)
 
     async def _fly(self, claimed: Claimed, until: float) -> Outcome | None:
         """One attempt; none where this process slept so long that its lease may be another's."""

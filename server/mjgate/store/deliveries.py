@@ -107,7 +107,7 @@ where task_id in (
     and (leased_until is null or leased_until < now())
     and (not_before is null or not_before <= now())
     and (not hurried or attempted_at < now() - %(again)s * interval '1 second')
-  for no key update skip locked)
+  order by receiver, due_at limit 5000 for no key update skip locked)
 """
 
 
