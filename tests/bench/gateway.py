@@ -64,12 +64,12 @@ class Gateway:
         return int(self._postmaster_file()[0])
 
     def rows(self) -> Rows:
-        with self._connect() as connection:
+        with self.connect() as connection:
             return _read_rows(connection)
 
     def unfinished(self) -> bool:
         """Whether a task waits for its upstream."""
-        with self._connect() as connection:
+        with self.connect() as connection:
             return bool(_number(connection, _UNFINISHED))
 
     def end(self) -> None:
@@ -91,7 +91,7 @@ class Gateway:
     def _pid_file(self) -> Path:
         return self.data_dir / "postgres" / "postmaster.pid"
 
-    def _connect(self) -> psycopg.Connection[Any]:
+    def connect(self) -> psycopg.Connection[Any]:
         port, host = self._postmaster_file()[3:5]
         return psycopg.connect(
             host=host, port=port, user="postgres", dbname="mjgate", autocommit=True
