@@ -34,7 +34,7 @@ anything = st.recursive(
 )
 FIELDS = [
     *("id", "status", "progress", "description", "failReason", "prompt", "promptEn", "imageUrl"),
-    *("startTime", "finishTime", "properties", "buttons", "state"),
+    *("startTime", "finishTime", "properties", "buttons", "state", "imageUrls"),
 ]
 
 
@@ -212,6 +212,16 @@ def test_whatever_a_task_says_its_text_is_read_alike(item: dict[str, Any]) -> No
     seen = Novicezk().sight(json.loads(json.dumps(task)))
 
     assert (seen and seen[:2]) == Novicezk().read(json.dumps(task).encode())
+
+
+@pytest.mark.parametrize("several", [None, [], {}, [{"url": "http://a"}, {"url": "http://b"}, 7]])
+def test_several_pictures_are_read_from_text_too(several: Any) -> None:
+    task = {"id": "17", "status": "SUCCESS", "imageUrls": several}
+    seen = Novicezk().sight(task)
+
+    assert (seen and seen[:2]) == Novicezk().read(json.dumps(task).encode())
+    assert seen is not None
+    assert (len(several or ()) == 3) == ("imageUrls" in (seen[1].properties or {}))
 
 
 @pytest.mark.parametrize(

@@ -70,7 +70,8 @@ class Button(msgspec.Struct, rename="camel", gc=False):
 
 
 class Item(msgspec.Struct, rename="camel", gc=False):
-    """A task of a list, where every field has its documented type."""
+    """A task of a list, where every field has its documented type; one with several pictures
+    is read as if it had not."""
 
     id: str | int
     status: str | None = None
@@ -80,6 +81,7 @@ class Item(msgspec.Struct, rename="camel", gc=False):
     prompt: str | None = None
     prompt_en: str | None = None
     image_url: str | None = None
+    image_urls: Any = None
     start_time: int | None = None
     finish_time: int | None = None
     properties: Properties | None = None
@@ -126,7 +128,7 @@ class Novicezk:
             item = _decode(text) if _NUL not in text else None
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             item = None
-        if item is None:
+        if item is None or item.image_urls:
             found = self.sight(parse_json(text))
             return found[:2] if found else None
         task_id, status = upstream_id(item.id), _status(item.status)
