@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help install tools test-tools run test check generate fuzz soak bench bench-follow bench-tools constraints clean
+.PHONY: help install tools test-tools run test check generate fuzz soak bench bench-follow bench-tools constraints clean breaking
 
 help: ## Show this
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -16,7 +16,7 @@ install: .venv/installed ## Make .venv with everything pinned; nothing when it i
 	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt --no-build-isolation -e '.[dev]'
 	@touch $@
 
-tools: install ## Install what linting the contract needs beyond pip, under .tools
+tools: install ## Install what lints, mocks and types the contract beyond pip, under .tools
 	@$(BIN)/python openapi/tools.py
 
 run: install ## Start the gateway with a sandbox, and say how to draw a first picture
@@ -39,6 +39,9 @@ check: install tools ## Lint, types, imports, the contract's rules, and that gen
 
 generate: install ## Write generated/mjgate_client from the contract
 	$(BIN)/python openapi/generate.py
+
+breaking: install ## Name what the contract breaks since BASE, a revision or a file; else since the last release
+	@$(BIN)/python -m openapi.breaking --base "$(BASE)"
 
 fuzz: install ## Fuzz a running gateway against its contract: 10,000 cases, a fixed and a random seed
 	$(BIN)/python tests/fuzz/run.py
