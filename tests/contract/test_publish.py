@@ -1,5 +1,6 @@
 """The contract as it is published: byte for byte, cacheable, readable without a network."""
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ import pytest
 import yaml
 
 from mjgate.contract.document import Document
-from mjgate.contract.publish import contract_pages
+from mjgate.contract.publish import contract_pages, reference_files
 from tests.contract.conftest import Enforced
 from tests.contract.document import CONTRACT, DOCUMENT
 
@@ -71,6 +72,25 @@ def test_a_title_is_text_and_no_markup() -> None:
     spec: Any = {"info": {"title": "<script>x</script>"}}
     pages = contract_pages(Document(b"", spec))
     assert b"<title>&lt;script&gt;" in pages["/docs"].body  # type: ignore[attr-defined]
+
+
+def test_the_reference_can_be_read_from_a_folder() -> None:
+    files = dict(reference_files(Document(CONTRACT.read_bytes(), DOCUMENT)))
+    page = files.pop("index.html").decode()
+    before, after = page.split("spec: ", 1)
+    spec, rest = json.JSONDecoder().raw_decode(after)
+    assert DOCUMENT == spec
+    assert {*re.findall(r'(?:src|href)="([^"]+)"', before)} == files.keys()
+    assert "url" not in before + after[rest:]
+    assert "//" not in before + after[rest:]
+
+
+def test_the_contract_in_a_page_ends_no_script() -> None:
+    spec: Any = {"info": {"title": "A"}, "x": "</script><!-- &\u2028"}
+    page = reference_files(Document(b"", spec))["index.html"].decode()
+    text = page.split("spec: ", 1)[1]
+    assert not {"<", ">", "&", "\u2028"} & set(text.split(", dom_id")[0])
+    assert spec == json.JSONDecoder().raw_decode(text)[0]
 
 
 def test_the_installed_contract_is_the_one_of_the_checkout() -> None:
