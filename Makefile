@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help install tools test-tools run test check generate fuzz soak bench bench-follow bench-tools constraints clean breaking
+.PHONY: help install tools test-tools run test check generate fuzz soak bench bench-follow bench-tools constraints clean breaking release
 
 help: ## Show this
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -42,6 +42,10 @@ generate: install ## Write generated/mjgate_client from the contract
 
 breaking: install ## Name what the contract breaks since BASE, a revision or a file; else since the last release
 	@$(BIN)/python -m openapi.breaking --base "$(BASE)"
+
+release: install ## Write the contract, its 3.1 edition, its reference and the client to dist/; refuse where versions differ
+	$(BIN)/python openapi/generate.py --check
+	$(BIN)/python -m openapi.release
 
 fuzz: install ## Fuzz a running gateway against its contract: 10,000 cases, a fixed and a random seed
 	$(BIN)/python tests/fuzz/run.py
