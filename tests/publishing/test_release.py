@@ -16,7 +16,7 @@ from openapi.edition import to_3_1
 from openapi.release import Refused, Sources, check, keep, main, write
 from openapi.versions import CONTRACT, precedence, releases
 
-VERSION = check(Sources())
+VERSION = Sources().versions()["openapi/mjgate.yaml"]
 
 
 @pytest.fixture
@@ -64,14 +64,16 @@ def after(version: str, breaking: str) -> str:
 # The versions
 
 
+def test_the_contract_may_be_released_as_it_stands() -> None:
+    assert VERSION == check(Sources())
+
+
 def test_contract_changelog_and_client_have_one_version() -> None:
     assert {VERSION} == set(Sources().versions().values())
     assert precedence(VERSION)
 
 
-def test_the_changelog_tells_of_every_release_newest_first() -> None:
-    told = Sources().versions()["openapi/CHANGELOG.md"]
-    assert VERSION == told
+def test_the_changelog_tells_of_every_release() -> None:
     for path in releases():
         assert Sources().entry(path.stem), path
 
