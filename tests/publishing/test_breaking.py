@@ -477,7 +477,7 @@ def an_error_is_new(document: Document) -> None:
 
 @harmless
 def an_answer_may_be_not_modified(document: Document) -> None:
-    responses = operation(document, "fetch_task")["responses"]
+    responses = operation(document, "fetch_key")["responses"]
     responses["304"] = {"description": "As the client knows it."}
 
 
@@ -517,8 +517,8 @@ def another_way_of_authentication_is_taken(document: Document) -> None:
 
 @harmless
 def a_link_a_header_and_a_server_are_new(document: Document) -> None:
-    answer = ok(document, "fetch_task")
-    answer["headers"]["ETag"] = {"schema": {"type": "string"}}
+    answer = ok(document, "fetch_key")
+    answer["headers"]["X-New"] = {"schema": {"type": "string"}}
     answer["links"] = {"Key": {"operationId": "fetch_key"}}
     document["servers"].append({"url": "/mirror"})
 

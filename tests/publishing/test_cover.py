@@ -206,7 +206,7 @@ VALUES = st.recursive(
 
 
 @settings(
-    max_examples=500,
+    max_examples=200,
     derandomize=True,
     deadline=None,
     database=None,

@@ -156,7 +156,11 @@ def alike(name: str, value: Any) -> None:
     assert verdict(OAS30Validator, CONTRACT) == verdict(OAS31Validator, EDITION), value
 
 
-@pytest.mark.parametrize("name", sorted(samples.SCHEMAS))
+# Of the others, the parts of these hold each; to draw a text by its pattern alone takes long.
+COMPOUND = sorted(name for name, one in samples.SCHEMAS.items() if one.get("type") != "string")
+
+
+@pytest.mark.parametrize("name", COMPOUND)
 def test_both_editions_let_the_same_values_pass(name: str) -> None:
     mixed = st.one_of(
         *(samples.drawn(other) for other in sorted({name, "Task", "ImagineRequest", "TaskRef"})),
