@@ -50,16 +50,13 @@ class _Kept:
     often a list of it alone got no answer.
     """
 
+    id: int
     followed: Followed
     ends_ms: float
     due_ms: float = 0
     mark: int = 0
     absence: Absence | None = None
     spoiled: int = 0
-
-    @property
-    def id(self) -> int:
-        return self.followed.task.id
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +204,7 @@ class Follower:
 
     def _keep(self, tasks: Iterable[Followed], now_ms: int) -> None:
         for followed in tasks:
-            kept = _Kept(followed, now_ms + followed.left_s * 1000)
+            kept = _Kept(followed.task.id, followed, now_ms + followed.left_s * 1000)
             self._known[kept.id] = kept
             # The database's clock may be ahead of ours.
             accepted_ms = min(followed.accepted_s * 1000, now_ms)
@@ -376,7 +373,8 @@ class Follower:
                     continue
             elif call.checks:
                 self._miss(kept, now_ms)
-            self._end(kept, now_ms)
+            if now_ms >= kept.ends_ms:
+                self._end(kept, now_ms)
             self._put_off(kept, now_ms)
 
     def _see(self, kept: _Kept, sight: Sight, mark: int, now_ms: int) -> None:
@@ -404,7 +402,7 @@ class Follower:
     def _end(self, kept: _Kept, now_ms: int) -> None:
         """Ends a task that its upstream did not end by its deadline."""
         change = self._changed.get(kept.id) or _Change(kept.followed.task, 0, None)
-        if now_ms >= kept.ends_ms and change.task.status not in ENDS:
+        if change.task.status not in ENDS:
             self._changed[kept.id] = replace(change, task=_unfinished(change.task, now_ms))
 
     # Writing
