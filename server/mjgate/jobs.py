@@ -18,7 +18,7 @@ from mjgate.gate import Gate
 from mjgate.log import logger
 from mjgate.services.deliver import Deliverer, open_caller
 from mjgate.services.forget import forget
-from mjgate.services.keep import keep_due
+from mjgate.services.keep import keep_due, tidy
 from mjgate.services.sweep import sweep
 from mjgate.store.database import DOWN
 from mjgate.store.failures import note_failure
@@ -169,6 +169,7 @@ class Jobs:
         await self._ask_delivery()
         for channel in await sweep(self._gate, ends=ends):
             await self._ask(channel)
+        await tidy(self._gate)
         await forget(self._gate)
 
     async def _noting(

@@ -3,7 +3,6 @@
 from mjgate.gate import Gate
 from mjgate.log import logger
 from mjgate.services.follow import end_overdue
-from mjgate.services.keep import tidy
 from mjgate.store.claims import forget_claims
 from mjgate.store.tasks import channels_with_work, mark_unknown, overdue_tasks
 from mjgate.store.usage import fold_usage
@@ -13,7 +12,7 @@ _FOLD_S = 600.0
 
 
 async def sweep(gate: Gate, *, ends: bool = True) -> list[int]:
-    """Ends what is overdue, forgets old keys, lets go of old pictures.
+    """Ends what is overdue, forgets old keys.
 
     Returns the channels that have tasks to follow.
 
@@ -28,5 +27,4 @@ async def sweep(gate: Gate, *, ends: bool = True) -> list[int]:
         pass
     while await forget_claims(pool, _AT_ONCE) == _AT_ONCE:
         pass
-    await tidy(gate)
     return await channels_with_work(pool)
