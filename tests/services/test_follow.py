@@ -568,6 +568,22 @@ async def test_a_task_past_its_deadline_is_looked_at_and_ends(gate: Gate) -> Non
     assert [(0, 0), (0, PRICE), (0, 0)] == [money(gate.store, o.id) for o in owners.values()]
 
 
+async def test_a_task_long_past_its_deadline_ends_as_its_upstream_says(gate: Gate) -> None:
+    items = [{**RECORDED, "id": "a"}, {**RECORDED, "id": "b", "status": "SUCCESS"}]
+    async with raw_upstream(lists(*items)) as raw:
+        where = await channel(gate, "raw", raw.address)
+        owners = [await running(gate, where, number, name) for number, name in enumerate("ab")]
+        query(gate.store, "update tasks set deadline = now() - interval '1 hour'")
+        follower = hasty(gate, where)
+
+        await follower.look()
+
+    assert ["FAILURE", "SUCCESS"] == [
+        (await read(gate, owner, number)).status for number, owner in enumerate(owners)
+    ]
+    assert follower.idle
+
+
 async def test_a_task_that_nobody_answers_for_is_left_to_the_sweep(gate: Gate) -> None:
     where = await channel(gate, "dead", f"http://127.0.0.1:{free_port()}")
     owner = await running(gate, where, 1, "theirs")

@@ -248,7 +248,7 @@ class Follower:
         """Fresh tasks are looked at every second, old ones up to ten seconds apart."""
         if self._known.get(kept.id) is not kept:
             return
-        if now_ms > kept.ends_ms + _LEFT_MS:
+        if now_ms > kept.ends_ms + _LEFT_MS and kept.id not in self._changed:
             self._forget(kept)
             return
         if kept.id in self._alone:
