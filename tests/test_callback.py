@@ -45,6 +45,16 @@ async def test_what_cannot_be_sent_names_its_kind_and_no_address(caller: Caller)
         assert (None, "ValueError", []) == (reply.status, reply.error, receiver.posts)
 
 
+@pytest.mark.parametrize(
+    "date", ["Fri, 31 Dec 9999 23:59:59 -0100", f"Tue, 01 Jan 2030 00:00:00 +{'9' * 14}"]
+)
+async def test_a_date_beyond_all_dates_harms_no_answer(caller: Caller, date: str) -> None:
+    async with receiving(says(200, f"Retry-After: {date}")) as receiver:
+        reply = await caller.post(receiver.address, b"{}", {})
+
+    assert (200, None, None) == (reply.status, reply.error, reply.wait_s)
+
+
 async def test_a_proxy_of_the_environment_is_not_used(
     caller: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -114,8 +114,8 @@ def _wait_s(retry_after: str) -> float | None:
     if retry_after.isascii() and retry_after.isdigit():
         return min(float(retry_after[:18]), _MOST_WAIT_S)
     try:
-        moment = parsedate_to_datetime(retry_after)
-    except ValueError:
+        moment = parsedate_to_datetime(retry_after).astimezone(UTC)
+    except (OverflowError, ValueError):
         return None
-    wait_s = (moment.astimezone(UTC) - datetime.now(UTC)).total_seconds()
+    wait_s = (moment - datetime.now(UTC)).total_seconds()
     return min(max(wait_s, 0.0), _MOST_WAIT_S)
