@@ -115,6 +115,19 @@ def test_attempts_are_shown_the_newest_first(owned: Commands) -> None:
     ]
 
 
+def test_an_answer_commands_no_terminal(owned: Commands) -> None:
+    add_task(owned, 1, "waiting")
+    owned.rows(
+        "insert into attempts (task_id, claim, version, outcome, status, ms, answer, made_at) "
+        "values (1, 1, 1, 'failed', 500, 7, E'\\x1b[2Jgone', now())"
+    )
+    with receiving(says(200, body="\x1b]0;owned\x07\u202etwo\r\n行\t")) as receiver:
+        answer = owned.good("webhook", "test", receiver.address).split("\n", 2)[2]
+
+    assert "\ufffd]0;owned\ufffd\ufffdtwo\n行\t\n" == answer
+    assert "\ufffd[2Jgone" in owned.good("webhook", "show", "1")
+
+
 def test_a_task_without_a_callback_is_said_so(owned: Commands) -> None:
     assert "task 7 has no callback; see: mjgate webhook list" == owned.fault("webhook", "show", "7")
 

@@ -9,7 +9,14 @@ import orjson
 from psycopg_pool import AsyncConnectionPool
 
 from mjgate.callback import Caller
-from mjgate.commands.frame import asked_wrong, json_option, print_json, print_table, with_data
+from mjgate.commands.frame import (
+    asked_wrong,
+    harmless,
+    json_option,
+    print_json,
+    print_table,
+    with_data,
+)
 from mjgate.config import Config, read_config
 from mjgate.domain.delivery import Reply, Result, State
 from mjgate.domain.hook import parse_hook
@@ -220,7 +227,7 @@ def _print_answer(reply: Reply, secret: str | None) -> None:
     click.echo(
         f"HTTP {reply.status} after {reply.ms} ms{f', {reply.error}' if reply.error else ''}"
     )
-    click.echo(reply.answer or "", nl=bool(reply.answer))
+    click.echo(harmless(reply.answer or ""), nl=bool(reply.answer))
 
 
 def _answered(reply: Reply) -> dict[str, Any]:
@@ -269,7 +276,7 @@ def _cells(each: Attempt) -> list[Any]:
         each.status or "",
         each.ms,
         each.error or "",
-        " ".join((each.answer or "").split())[:80],
+        harmless(" ".join((each.answer or "").split())[:80]),
     ]
 
 
