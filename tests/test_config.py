@@ -127,6 +127,11 @@ def test_the_schedule_of_callbacks_is_seconds_with_commas_between(
     monkeypatch.setenv("MJGATE_CALLBACK_SCHEDULE", "0.5, 60")
     assert (0.5, 60) == read_config().callback_schedule
 
+    for blank in ("", " , "):
+        monkeypatch.setenv("MJGATE_CALLBACK_SCHEDULE", blank)
+        with pytest.raises(ConfigError, match=r"MJGATE_CALLBACK_SCHEDULE=.*is blank"):
+            read_config()
+
     monkeypatch.setenv("MJGATE_CALLBACK_SCHEDULE", "5,soon")
     with pytest.raises(ConfigError, match=r"MJGATE_CALLBACK_SCHEDULE='soon': .*number"):
         read_config()

@@ -165,6 +165,13 @@ class Config(BaseSettings):
             return [word.strip() for word in value.split(",") if word.strip()]
         return value
 
+    @field_validator("callback_schedule", mode="before")
+    @classmethod
+    def _is_scheduled(cls, value: Any) -> Any:
+        if isinstance(value, str) and not value.strip(" ,"):
+            raise ValueError("is blank; name seconds or unset it")
+        return value
+
     @field_validator("public_url")
     @classmethod
     def _is_public(cls, value: str | None) -> str | None:
