@@ -32,7 +32,7 @@ async def submitted(store: Store, number: int, owner: int, hook: str | None = HO
 async def claim(
     store: Store, each: int = 9, most: int = 100, free: dict[str, int] | None = None
 ) -> list[Claimed]:
-    return await claim_deliveries(store.pool, free or {}, each, most, 30.0)
+    return await claim_deliveries(store.pool, free or {}, each, {}, most, most, 30.0)
 
 
 def came_to(claimed: Claimed, result: Result, **more: Any) -> Outcome:
@@ -106,6 +106,25 @@ async def test_a_newer_state_replaces_one_that_was_not_delivered(store: Store) -
     await book(store, came_to(claimed, Result.DELIVERED))
     assert [(1, "delivered", 0)] == states(store)
     assert [] == await claim(store)
+
+
+async def test_a_token_with_many_receivers_has_no_more_than_its_share(store: Store) -> None:
+    greedy, other = await token(store), await token(store)
+    for number in range(1, 5):
+        await submitted(store, number, greedy, f"https://{number}.example.org/")
+    await submitted(store, 5, other, "https://z.example.org/")
+
+    claimed = await claim_deliveries(store.pool, {}, 9, {greedy: 1}, 3, 100, 30.0)
+
+    assert [1, 2, 5] == sorted(each.task.id for each in claimed)
+
+
+async def test_where_there_is_little_room_the_longest_due_come_first(store: Store) -> None:
+    owner = await token(store)
+    for number, host in ((1, "z"), (2, "a")):
+        await submitted(store, number, owner, f"https://{host}.example.org/")
+
+    assert [1] == [each.task.id for each in await claim(store, most=1)]
 
 
 async def test_what_is_leased_is_nobody_else_s_until_the_lease_ends(store: Store) -> None:

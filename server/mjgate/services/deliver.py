@@ -22,6 +22,8 @@ from mjgate.store.deliveries import Claimed, book_outcomes, claim_deliveries, hu
 from mjgate.store.signing import signing_secrets
 
 _MOST_AT_ONCE = 1024
+_MOST_OF_TOKEN = 256
+"""However many receivers a token names: the others' callbacks do not wait for them."""
 _FAILING_AT_ONCE = 2
 """To a receiver whose last answer was none: enough to see that it is back."""
 _MOST_FAILING = 1000
@@ -130,7 +132,13 @@ class Deliverer:
         room = _MOST_AT_ONCE - len(self._flying)
         most = self._gate.config.callback_concurrency
         claimed = await claim_deliveries(
-            self._gate.store.pool, self._free(most), most, room, self._lease_s
+            self._gate.store.pool,
+            self._free(most),
+            most,
+            Counter(each.token for each in self._flying.values()),
+            _MOST_OF_TOKEN,
+            room,
+            self._lease_s,
         )
         until = time.monotonic() + self._good_s
         for each in claimed:

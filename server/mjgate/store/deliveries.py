@@ -17,7 +17,8 @@ from mjgate.store.tasks import WIRE
 _WIRE = ", ".join(f"t.{column}" for column in WIRE.split(", "))
 
 # Goes from receiver to receiver by the index, so that those with many waiting rows cost no more
-# than those with one; of each as many as it has room for.
+# than those with one; of each as many as it has room for, and of all those the longest due, with
+# no more of a token than is left of its share.
 _CLAIM = f"""
 with recursive r(receiver) as (
   (select receiver from deliveries where state = 'waiting' order by receiver limit 1)
@@ -26,14 +27,19 @@ with recursive r(receiver) as (
     order by d.receiver limit 1)
   from r where r.receiver is not null
 ), p as materialized (
-  select due.task_id from r cross join lateral (
-    select task_id from deliveries d
-    where d.state = 'waiting' and d.receiver = r.receiver and d.due_at <= now()
-      and (d.leased_until is null or d.leased_until < now())
-    order by d.due_at
-    limit greatest(0, coalesce((%(free)s::jsonb ->> r.receiver)::integer, %(each)s))
-    for no key update skip locked
-  ) due limit %(most)s
+  select task_id from (
+    select due.*, row_number() over (partition by due.token_id order by due.due_at) as place
+    from r cross join lateral (
+      select task_id, token_id, due_at from deliveries d
+      where d.state = 'waiting' and d.receiver = r.receiver and d.due_at <= now()
+        and (d.leased_until is null or d.leased_until < now())
+      order by d.due_at
+      limit greatest(0, coalesce((%(free)s::jsonb ->> r.receiver)::integer, %(each)s))
+      for no key update skip locked
+    ) due
+  ) fair
+  where place <= %(share)s - coalesce((%(taken)s::jsonb ->> token_id::text)::integer, 0)
+  order by due_at limit %(most)s
 ), u as (
   update deliveries d
   set claims = d.claims + 1, leased_until = clock_timestamp() + %(lease)s * interval '1 second'
@@ -129,13 +135,22 @@ class Claimed:
 
 
 async def claim_deliveries(
-    pool: AsyncConnectionPool, free: Mapping[str, int], each: int, most: int, lease_s: float
+    pool: AsyncConnectionPool,
+    free: Mapping[str, int],
+    each: int,
+    taken: Mapping[int, int],
+    share: int,
+    most: int,
+    lease_s: float,
 ) -> list[Claimed]:
-    """Deliveries that are due, leased to the caller.
+    """Deliveries that are due, leased to the caller: `most`, of one token no more than `share`.
 
-    `free` is how many more a receiver may have at once, `each` that of those not in it.
+    `free` is how many more a receiver may have at once, `each` that of those not in it; `taken`
+    is what tokens have of their share.
     """
     values = {
+        "taken": orjson.dumps(taken, option=orjson.OPT_NON_STR_KEYS).decode(),
+        "share": share,
         "free": orjson.dumps(free).decode(),
         "each": each,
         "most": most,
