@@ -222,4 +222,4 @@ async def test_more_workers_than_the_embedded_database_takes_are_refused(tmp_pat
     finally:
         end(server)
 
-    assert "mjgate: --workers 2 may need 45 connections (16 each, 13 beside them)" in server.said
+    assert "mjgate: --workers 2 may need 46 connections (16 each, 14 beside them)" in server.said

@@ -50,6 +50,7 @@ def test_the_commands_are_these() -> None:
         ("webhook", "replay"),
         ("webhook", "test"),
         ("webhook", "secret"),
+        ("jobs",),
         ("ledger", "audit"),
         ("ledger", "list"),
         ("ledger", "adjust"),

@@ -257,7 +257,10 @@ def test_the_command_says_why_it_refuses_and_writes_nothing(
 
 def test_make_releases_nothing_where_the_client_is_stale_or_the_release_is_refused() -> None:
     told = subprocess.run(
-        ["make", "-n", "release"], cwd=CONTRACT.parents[1], capture_output=True, text=True
+        ["make", "--no-print-directory", "-n", "release"],
+        cwd=CONTRACT.parents[1],
+        capture_output=True,
+        text=True,
     )
     check, release = told.stdout.splitlines()[-2:]
     assert check.endswith("openapi/generate.py --check")
