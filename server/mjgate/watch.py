@@ -14,7 +14,7 @@ from mjgate.store.tasks import has_work
 _CYCLE_S = 1.0
 _SOONEST_S = 0.2
 """Between two looks of a channel, however many hints its upstream gives."""
-_MOST_LOOKS = 6400
+_MOST_LOOKS = 7200
 """Tasks of a channel that are looked at in a second: beyond it each has its turn later."""
 _CHASE_S = 5.0
 _CHECK_S, _CHECK_TIMEOUT_S = 5.0, 10.0

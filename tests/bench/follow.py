@@ -1,5 +1,8 @@
 """The bench of following: how soon a change at the upstream is seen, and what submits pay for it.
 
+Submits are measured in turns with those of another gateway that follows nothing; while it has its
+turn, the one that follows is stopped.
+
 python tests/bench/follow.py --running 1000,50000
 """
 
@@ -12,7 +15,8 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -39,6 +43,7 @@ _SAMPLE = 400
 _ASKED_AT_ONCE = 100
 _POLL_S = 0.1
 _SETTLE_S = 10.0
+_WARM_UP_S, _SUBMIT_S, _REST_S = 1.0, 5.0, 4.0
 
 
 @dataclass(frozen=True)
@@ -62,6 +67,9 @@ class Figures:
     gateway: float
     postgres: float
     submits: Submits | None = None
+    alone: Submits | None = None
+    ratio: float = 1.0
+    """Of the speed of submits, with and without: the median of the rounds."""
 
 
 class Bench:
@@ -111,10 +119,21 @@ class Bench:
 
     def submit(self, seconds: float) -> Submits:
         """Submits of tasks that soon end, as fast as they are answered."""
+        load(self._gateway.service.url, IMAGINE, self._gateway.token, _SUBMITTERS, _WARM_UP_S)
         before = self._cpu()[0]
         run = load(self._gateway.service.url, IMAGINE, self._gateway.token, _SUBMITTERS, seconds)
         used = self._cpu()[0] - before
         return Submits(run.requests / run.seconds, 1e6 * used / run.requests)
+
+    @contextmanager
+    def stopped(self) -> Iterator[None]:
+        """Its process stands still meanwhile."""
+        process = self._gateway.service.process
+        process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            process.send_signal(signal.SIGCONT)
 
     def _running(self) -> int:
         return len(self._followed())
@@ -175,71 +194,77 @@ class Bench:
 
 async def bench(
     scratch: Path, running: Sequence[int], seconds: float, rounds: int
-) -> tuple[Submits, list[Figures]]:
-    """Submits alone, and what is measured with ever more tasks running."""
-    upstream = start_module("stub", ["--success-after", "1"], scratch, token="t")
-    try:
-        gateway = start_gateway(scratch, upstream.url)
-        try:
-            return await _bench(gateway, upstream, running, seconds, rounds)
-        finally:
-            gateway.end()
-    finally:
-        upstream.end()
+) -> list[Figures]:
+    """What is measured with ever more tasks running."""
+    with ExitStack() as ends:
+        upstream = start_module("stub", ["--success-after", "1"], scratch, token="t")
+        ends.callback(upstream.end)
+        follows = _started(ends, scratch / "follows", upstream)
+        alone = _started(ends, scratch / "alone", upstream)
+        headers = {"mj-api-secret": follows.token}
+        async with aiohttp.ClientSession(follows.service.url, headers=headers) as session:
+            here, other = (Bench(each, upstream, session) for each in (follows, alone))
+            return [await _measured(here, other, many, seconds, rounds) for many in running]
 
 
-async def _bench(
-    gateway: Gateway, upstream: Service, running: Sequence[int], seconds: float, rounds: int
-) -> tuple[Submits, list[Figures]]:
-    headers = {"mj-api-secret": gateway.token}
-    async with aiohttp.ClientSession(gateway.service.url, headers=headers) as session:
-        here = Bench(gateway, upstream, session)
-        await _submits(here, 1)
-        alone, found = await _submits(here, rounds), []
-        for many in running:
-            click.echo(f"{many:,} running ...", err=True)
-            await here.fill(many)
-            figures = await here.measure(seconds)
-            found.append(replace(figures, submits=await _submits(here, rounds)))
-        return alone, found
+def _started(ends: ExitStack, folder: Path, upstream: Service) -> Gateway:
+    folder.mkdir()
+    gateway = start_gateway(folder, upstream.url)
+    ends.callback(gateway.end)
+    return gateway
 
 
-async def _submits(here: Bench, rounds: int) -> Submits:
-    """The median of some rounds."""
-    runs = []
+async def _measured(here: Bench, other: Bench, many: int, seconds: float, rounds: int) -> Figures:
+    click.echo(f"{many:,} running ...", err=True)
+    await here.fill(many)
+    figures = await here.measure(seconds)
+    pairs = []
     for _ in range(rounds):
-        await asyncio.sleep(3)
-        runs.append(await asyncio.to_thread(here.submit, 5.0))
+        await asyncio.sleep(_REST_S)
+        ours = await asyncio.to_thread(here.submit, _SUBMIT_S)
+        await asyncio.sleep(_REST_S)
+        with here.stopped():
+            pairs.append((ours, await asyncio.to_thread(other.submit, _SUBMIT_S)))
+    return replace(
+        figures,
+        submits=_median([ours for ours, _ in pairs]),
+        alone=_median([theirs for _, theirs in pairs]),
+        ratio=statistics.median(ours.rps / theirs.rps for ours, theirs in pairs),
+    )
+
+
+def _median(runs: Sequence[Submits]) -> Submits:
     return Submits(
         statistics.median(run.rps for run in runs), statistics.median(run.cpu_us for run in runs)
     )
 
 
-def show(alone: Submits, found: Sequence[Figures]) -> str:
-    rows = [["0", *[""] * 7, f"{alone.rps:,.0f}", f"{alone.cpu_us:.0f}", ""]]
-    for each in found:
-        submits = each.submits or alone
-        rows.append(
-            [
-                f"{each.running:,}",
-                str(each.seen),
-                *(f"{lag:.2f}" for lag in (each.median, each.p99, each.longest)),
-                f"{each.calls:.0f}",
-                f"{each.gateway:.2f}",
-                f"{each.postgres:.2f}",
-                f"{submits.rps:,.0f}",
-                f"{submits.cpu_us:.0f}",
-                f"{submits.rps / alone.rps:.2f}",
-            ]
-        )
+def show(found: Sequence[Figures]) -> str:
+    rows = [
+        [
+            f"{each.running:,}",
+            str(each.seen),
+            *(f"{lag:.2f}" for lag in (each.median, each.p99, each.longest)),
+            f"{each.calls:.0f}",
+            f"{each.gateway:.2f}",
+            f"{each.postgres:.2f}",
+            *(_shown(submits) for submits in (each.submits, each.alone)),
+            f"{each.ratio:.2f}",
+        ]
+        for each in found
+    ]
     headers = [
         *("running", "changes", "seen after: median s", "p99 s", "longest s", "upstream calls/s"),
-        *("cores gateway", "cores PostgreSQL", "submits/s", "CPU us", "of alone"),
+        *("cores gateway", "cores PostgreSQL", "submits/s (CPU us)", "alone", "ratio"),
     ]
     return tabulate(rows, headers, disable_numparse=True)
 
 
-def missed(alone: Submits, found: Sequence[Figures]) -> list[str]:
+def _shown(submits: Submits | None) -> str:
+    return f"{submits.rps:,.0f} ({submits.cpu_us:.0f})" if submits else ""
+
+
+def missed(found: Sequence[Figures]) -> list[str]:
     """The goals that were not met."""
     slow = [
         f"{each.running:,} running: a change was seen after {each.longest:.1f} s, not {goal:g}"
@@ -248,9 +273,9 @@ def missed(alone: Submits, found: Sequence[Figures]) -> list[str]:
         if each.running <= many * 1.1 and each.longest > goal
     ]
     return slow + [
-        f"{each.running:,} running: submits at {each.submits.rps / alone.rps:.2f} of their speed"
+        f"{each.running:,} running: submits at {each.ratio:.2f} of their speed"
         for each in found
-        if each.submits and each.submits.rps < LEAST_SPEED * alone.rps
+        if each.ratio < LEAST_SPEED
     ]
 
 
@@ -268,9 +293,9 @@ def main(running: tuple[int, ...], seconds: float, rounds: int, strict: bool) ->
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         click.echo(machine.look(Path(folder)).show())
-        alone, found = asyncio.run(bench(Path(folder), running, seconds, rounds))
-    click.echo(f"Load average after {os.getloadavg()[0]:.2f}.\n\n{show(alone, found)}")
-    wrong = missed(alone, found)
+        found = asyncio.run(bench(Path(folder), running, seconds, rounds))
+    click.echo(f"Load average after {os.getloadavg()[0]:.2f}.\n\n{show(found)}")
+    wrong = missed(found)
     click.echo("\n".join(["", *(wrong or ["All goals are met."])]))
     sys.exit(1 if strict and wrong else 0)
 
