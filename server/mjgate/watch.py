@@ -5,6 +5,7 @@ import contextlib
 import time
 from collections.abc import Sequence
 
+from mjgate.domain.refresh import MOST_LOOKS
 from mjgate.gate import Gate
 from mjgate.services.chase import Chaser
 from mjgate.services.follow import Follower
@@ -14,8 +15,6 @@ from mjgate.store.tasks import has_work
 _CYCLE_S = 1.0
 _SOONEST_S = 0.2
 """Between two looks of a channel, however many hints its upstream gives."""
-_MOST_LOOKS = 7200
-"""Tasks of a channel that are looked at in a second: beyond it each has its turn later."""
 _CHASE_S = 5.0
 _CHECK_S, _CHECK_TIMEOUT_S = 5.0, 10.0
 
@@ -85,7 +84,7 @@ class Watch:
             started = time.monotonic()
             looked = await follower.look()
             behind = looked and follower.behind
-            await self._rest(follower, started, looked / _MOST_LOOKS if behind else _CYCLE_S)
+            await self._rest(follower, started, looked / MOST_LOOKS if behind else _CYCLE_S)
             for task in aside:
                 if task.done():
                     task.result()

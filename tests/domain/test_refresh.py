@@ -15,6 +15,16 @@ def test_the_older_a_task_the_less_often_it_is_looked_at(age_s: float, wait_s: f
     assert wait_s == pytest.approx(look_again_s(age_s))
 
 
+@pytest.mark.parametrize(
+    ("age_s", "running", "wait_s"),
+    [(60, 1000, 0.9), (60, 72_000, 11), (14, 72_000, 0.9), (720, 36_000, 9), (900, 144_000, 22)],
+)
+def test_in_a_crowd_new_tasks_are_looked_at_first(
+    age_s: float, running: int, wait_s: float
+) -> None:
+    assert wait_s == pytest.approx(look_again_s(age_s, running))
+
+
 def moments(ended_s: float) -> list[float]:
     """When a task that ended so long ago is asked for, in seconds since it ended."""
     found: list[float] = []

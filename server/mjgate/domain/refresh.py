@@ -5,17 +5,26 @@ from typing import Final
 
 QUICKEST_S: Final = 0.9
 SLOWEST_S: Final = 10.0
+MOST_LOOKS: Final = 7200
+"""Tasks of a channel that are looked at in a second: beyond it each has its turn later."""
 LATE_FOR_S: Final = 86_400.0
 """For how long a task that we ended is still asked for."""
 
-_FRESH_S = 72.0
+_FRESH_S, _NEW_S = 72.0, 15.0
+_ROOM = 1.1
+"""What a crowd leaves to tasks that are new."""
 _LATE_FIRST_S, _LATE_SLOWEST_S = 10.0, 3600.0
 _LOST_AFTER = 3
 
 
-def look_again_s(age_s: float) -> float:
-    """How long a running task of this age is left alone: most pictures take a minute."""
-    return min(SLOWEST_S, QUICKEST_S * max(1.0, age_s / _FRESH_S))
+def look_again_s(age_s: float, running: int = 0) -> float:
+    """How long a running task of this age is left alone: most pictures take a minute.
+
+    Where more are running on its channel than can be looked at so often, those that are new
+    are looked at first.
+    """
+    wait_s = min(SLOWEST_S, QUICKEST_S * max(1.0, age_s / _FRESH_S))
+    return wait_s if age_s < _NEW_S else max(wait_s, _ROOM * running / MOST_LOOKS)
 
 
 def late_look_s(ended_s: float) -> float | None:

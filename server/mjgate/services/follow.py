@@ -253,7 +253,8 @@ class Follower:
             return
         if kept.id in self._alone:
             least_s = max(least_s, _FAILED_S)
-        wait_s = max(least_s, look_again_s(now_ms / 1000 - kept.followed.accepted_s))
+        age_s = now_ms / 1000 - kept.followed.accepted_s
+        wait_s = max(least_s, look_again_s(age_s, len(self._known)))
         due_ms = now_ms + wait_s * 1000
         self._put_at(kept, min(due_ms, kept.ends_ms) if now_ms < kept.ends_ms else due_ms)
 
