@@ -30,7 +30,7 @@ if not __package__:  # started by its path
 
 from tests.bench import machine, stub
 from tests.bench.gateway import Gateway, start_gateway
-from tests.bench.load import load
+from tests.bench.load import Run, load
 from tests.bench.measure import IMAGINE
 from tests.bench.process import LOOPBACK, BenchError, Service, start_module, tree_cpu
 
@@ -119,11 +119,19 @@ class Bench:
 
     def submit(self, seconds: float) -> Submits:
         """Submits of tasks that soon end, as fast as they are answered."""
-        load(self._gateway.service.url, IMAGINE, self._gateway.token, _SUBMITTERS, _WARM_UP_S)
+        self._load(_WARM_UP_S)
         before = self._cpu()[0]
-        run = load(self._gateway.service.url, IMAGINE, self._gateway.token, _SUBMITTERS, seconds)
+        run = self._load(seconds)
         used = self._cpu()[0] - before
         return Submits(run.requests / run.seconds, 1e6 * used / run.requests)
+
+    def _load(self, seconds: float) -> Run:
+        service = self._gateway.service
+        try:
+            return load(service.url, IMAGINE, self._gateway.token, _SUBMITTERS, seconds)
+        except BenchError:
+            service.check_alive()
+            raise
 
     @contextmanager
     def stopped(self) -> Iterator[None]:
