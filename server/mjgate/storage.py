@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Protocol, TypeVar
 
+from mjgate.disk import sync_folder
 from mjgate.errors import ConfigError, NotStored, StorageError
 
 _NAME = re.compile("[0-9]+(-[0-9]+)*")
@@ -167,8 +168,8 @@ class _Draft:
             assert self._descriptor is not None
             os.fsync(self._descriptor)
             self._path.rename(self._place)
-            _sync(self._place.parent)
-            _sync(self._place.parent.parent)
+            sync_folder(self._place.parent)
+            sync_folder(self._place.parent.parent)
             self._close()
 
     def abandon(self) -> None:
@@ -184,11 +185,3 @@ class _Draft:
 
 def _draft_of(place: Path) -> Path:
     return place.with_name(f".{place.name}")
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

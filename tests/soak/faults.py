@@ -32,6 +32,8 @@ from tests.soak.crash import ask_database
 _CLIENTS = 32
 _CYCLE_S = 20.0
 """The sweep comes every fifteen seconds, and takes a moment."""
+_MIDWAY_S = 4.0
+"""When a picture of the sandbox is half drawn, at its usual speed."""
 _OPEN = "select count(*) from tasks where phase in ('sending', 'unknown', 'running')"
 _UNSTARTED = "select count(*) from tasks where prompt like 'forgotten %' and status = 'NOT_START'"
 _LATE = "select count(*) from tasks where prompt like 'late %' and status <> 'SUCCESS'"
@@ -74,7 +76,7 @@ class Pace:
             Fault("fail", "sandbox:fail", *failure),
             Fault("fail-late", "sandbox:fail-late", *failure),
             Fault("cancel", "sandbox:cancel", "CANCEL", "upstream", False),
-            Fault("lost", "sandbox:lost=1", "FAILURE", "lost", False),
+            Fault("lost", f"sandbox:lost={_MIDWAY_S / self.speed}", "FAILURE", "lost", False),
             Fault("lost-at-once", "sandbox:lost", "FAILURE", "lost", False),
             Fault("hidden", f"sandbox:hidden={self.lost / 3}"),
             Fault("stuck", "sandbox:stuck", *by_us),

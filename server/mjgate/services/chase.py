@@ -126,6 +126,6 @@ class Chaser:
         tasks = [advance(each.task, ours(each, sights[each.task.id]), now_ms) for each in failed]
         buttons = {task: sight.buttons for task, sight in sights.items() if sight.buttons}
         written = await advance_tasks(pool, tasks, buttons)
-        for task in sights:
+        for task in sights.keys() - {each.id for each in tasks} | written:
             del self._chased[task]
         logger().info("late success", tasks=sorted(written), channel=self._channel)

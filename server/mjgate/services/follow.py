@@ -224,7 +224,7 @@ class Follower:
         many: list[_Kept] = []
         alone: list[_Kept] = []
         aside = self._aside()
-        room = MOST_IDS * (_CALLS_AT_ONCE - len(self._calls) + aside)
+        room = MOST_LOOKED - MOST_IDS * (len(self._calls) - aside)
         while self._due and self._due[0][0] <= now_ms and len(many) + len(alone) < room:
             due_ms, number = heapq.heappop(self._due)
             kept = self._known.get(number)

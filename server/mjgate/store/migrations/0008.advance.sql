@@ -11,14 +11,11 @@ create function announce_tasks(changed bigint[]) returns void language sql as $$
     then array_to_string(changed, ',') else '' end)
 $$;
 
--- What a change of tasks calls for, in its transaction.
-create function queue_deliveries(changed bigint[]) returns void language sql as $$ select $$;
-create function keep_pictures(changed bigint[]) returns void language sql as $$ select $$;
-
 -- Advances tasks: what changed as a JSON array of tasks, buttons that were offered as another,
 -- and the ids of the first. Of those that ended the hold becomes a charge or is released. Tasks
 -- that somebody else changed since their version was read stay as they are. One that we ended
--- ourselves may still become a SUCCESS, and is free. Returns the ids of those written.
+-- ourselves may still become a SUCCESS, and is free. Returns the ids of those written. What a
+-- change calls for is written with it: `keep_pictures` and `queue_deliveries` come with their tables.
 create or replace function advance_batch(changes json, offers json, ids bigint[]) returns bigint[]
   language plpgsql as $$
 #variable_conflict use_column

@@ -61,7 +61,7 @@ create table attempts (
 -- Queues the newest state of tasks that have a hook and were taken by their upstream. It replaces
 -- one that was not delivered; while attempts fail the schedule stays, until the task has ended:
 -- that state has the whole schedule. Where nobody wants to hear any more it stays so.
-create or replace function queue_deliveries(changed bigint[]) returns void language sql as $$
+create function queue_deliveries(changed bigint[]) returns void language sql as $$
   insert into deliveries as d (
     task_id, token_id, receiver, version, final, state, since, due_at)
   select id, token_id, coalesce(lower(substring(hook from '^[^:]+://[^/?#]+')), ''), version,

@@ -36,7 +36,7 @@ update tasks set picture_gone = false where phase in ('sending', 'unknown', 'run
 update tasks set picture_gone = false where phase = 'ended' and ended_by is not null;
 
 -- The pictures of those that succeeded wait to be copied, in the transaction of their success.
-create or replace function keep_pictures(changed bigint[]) returns void language sql as $$
+create function keep_pictures(changed bigint[]) returns void language sql as $$
   insert into pictures (task_id, place, source)
   select id, place, source from (
     select id, 0 as place, image_url as source from tasks
