@@ -4,6 +4,7 @@ import click
 
 from mjgate import __version__
 from mjgate.commands.channel import channel
+from mjgate.commands.conformance import conformance
 from mjgate.commands.db import db
 from mjgate.commands.frame import Frame
 from mjgate.commands.jobs import jobs
@@ -33,6 +34,7 @@ _COMMANDS = (
     channel,
     price,
     webhook,
+    conformance,
     ledger,
     jobs,
     db,

@@ -1,0 +1,355 @@
+"""The contract as a run reads it: operations, what they take, and where each word of it stands."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+from urllib.parse import unquote_to_bytes
+
+from openapi_schema_validator import OAS30Validator
+from referencing import Registry
+from referencing.jsonschema import DRAFT4
+
+from mjgate.contract.document import Document, load_document
+
+JSON = "application/json"
+METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
+IMAGINE, CHANGE = "/mj/submit/imagine", "/mj/submit/change"
+FETCH, LIST = "/mj/task/{id}/fetch", "/mj/task/list-by-condition"
+KEY, USAGE = "/v1/key", "/v1/usage"
+_URN = "urn:contract"
+_MOST_ITEMS = 3
+"""Items of a list that are looked at for what they keep; all are looked at for what they break."""
+_APPLIED = frozenset(
+    ("type", "enum", "pattern", "required", "minimum", "maximum", "minLength", "maxLength")
+    + ("minItems", "maxItems")
+)
+_OF_TYPE = {
+    "required": dict,
+    "minLength": str,
+    "maxLength": str,
+    "pattern": str,
+    "minimum": (int, float),
+    "maximum": (int, float),
+    "minItems": list,
+    "maxItems": list,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What a value breaks: where in the value, and which word of the contract."""
+
+    place: str
+    """A JSON pointer into the value, at a missing field its own."""
+    where: str
+    """A JSON pointer into the contract, to the keyword."""
+    keyword: str
+
+    @property
+    def steady(self) -> str:
+        """The place without the numbers of items."""
+        return "/".join("*" if part.isdecimal() else part for part in self.place.split("/"))
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    name: str
+    place: str
+    """`path`, `query` or `header`."""
+    required: bool
+    whole: bool
+    """Whether its text stands for a whole number."""
+    lines: bool
+    """Whether a header may stand on several lines."""
+    schema: str
+    """A pointer to its schema."""
+    where: str
+
+    @property
+    def label(self) -> str:
+        return f"{self.place} {self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    status: int
+    schema: str | None
+    """A pointer to the schema of the body; None where there is none."""
+    headers: Mapping[str, str]
+    """Lower case name -> pointer to the header."""
+    where: str
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One operation; `where` points to it."""
+
+    id: str
+    method: str
+    path: str
+    where: str
+    parameters: tuple[Parameter, ...]
+    body: str | None
+    """A pointer to the schema of the body; None where it takes none."""
+    responses: Mapping[int, Response]
+    forms: tuple[str, ...]
+    """The headers that may carry the token."""
+
+    @property
+    def label(self) -> str:
+        return f"{self.method} {self.path}"
+
+    @property
+    def submits(self) -> bool:
+        """Whether it may draw a picture, and cost money."""
+        return self.path in (IMAGINE, CHANGE)
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """What a path of a request names."""
+
+    operations: Mapping[str, Operation]
+    """By method."""
+    values: Mapping[str, str]
+    """Of the parameters in the path, decoded; lone bytes are surrogates."""
+
+
+class Contract:
+    """The contract, judged by a library that the gateway does not use."""
+
+    def __init__(self, document: Document) -> None:
+        self.spec = document.spec
+        self.version: str = document.spec["info"]["version"]
+        self.operations = tuple(self._operations())
+        self._registry: Registry[Any] = Registry().with_resource(
+            _URN, DRAFT4.create_resource(document.spec)
+        )
+        self._validators: dict[str, Any] = {}
+        self._by_path: dict[str, dict[str, Operation]] = {}
+        for operation in self.operations:
+            self._by_path.setdefault(operation.path, {})[operation.method] = operation
+
+    @classmethod
+    def load(cls) -> "Contract":
+        """Raises ConfigError where the installed contract cannot be read."""
+        return cls(load_document())
+
+    @cached_property
+    def task_keys(self) -> frozenset[str]:
+        return frozenset(self.at("#/components/schemas/Task")["required"])
+
+    def operation(self, path: str, method: str = "") -> Operation:
+        """The operation of a template such as `/mj/task/{id}/fetch`.
+
+        Raises:
+            KeyError: there is none.
+        """
+        methods = self._by_path[path]
+        return methods[method] if method else next(iter(methods.values()))
+
+    def match(self, path: str) -> Match | None:
+        """What a path on the wire names, percent signs and all; None for a path of none."""
+        parts = [_unescaped(part) for part in path.removesuffix("/").split("/")]
+        for template, operations in self._by_path.items():
+            values = _filled(template.split("/"), parts)
+            if values is not None:
+                return Match(operations, values)
+        return None
+
+    def at(self, pointer: str) -> Any:
+        """What stands at a pointer, references followed."""
+        found: Any = self.spec
+        for part in pointer.removeprefix("#").split("/")[1:]:
+            found = self._resolved(found)
+            part = part.replace("~1", "/").replace("~0", "~")
+            found = found[int(part)] if isinstance(found, list) else found[part]
+        return self._resolved(found)
+
+    def faults(self, schema: str, value: Any) -> list[Fault]:
+        """What of a value the schema at a pointer refuses; of a oneOf by its discriminator."""
+        found = dict.fromkeys(self._faults(schema, value, ""))
+        return list(found)
+
+    def accepts(self, schema: str, value: Any) -> bool:
+        return bool(self._validator(schema).is_valid(value))
+
+    def applied(self, schema: str, value: Any) -> Iterator[str]:
+        """Pointers to the keywords of a schema that have a say in a value."""
+        schema = self.home(schema)
+        node = self.at(schema)
+        for branch in _branches(node):
+            target = f"{schema}/{branch}"
+            if self.accepts(target, value):
+                yield from self.applied(target, value)
+        for keyword in node:
+            if keyword in _APPLIED and isinstance(value, _OF_TYPE.get(keyword, object)):
+                yield f"{schema}/{keyword}"
+        if isinstance(value, dict):
+            for name in node.get("properties", {}):
+                if name in value:
+                    yield from self.applied(f"{schema}/properties/{_escaped(name)}", value[name])
+        if isinstance(value, list) and "items" in node:
+            for item in value[:_MOST_ITEMS]:
+                yield from self.applied(f"{schema}/items", item)
+
+    def keywords(self, schema: str) -> Iterator[str]:
+        """Pointers to every keyword that a schema and what it is made of have."""
+        schema = self.home(schema)
+        node = self.at(schema)
+        yield from (f"{schema}/{keyword}" for keyword in node if keyword in _APPLIED)
+        for branch in _branches(node):
+            yield from self.keywords(f"{schema}/{branch}")
+        for name in node.get("properties", {}):
+            yield from self.keywords(f"{schema}/properties/{_escaped(name)}")
+        if "items" in node:
+            yield from self.keywords(f"{schema}/items")
+
+    def home(self, pointer: str) -> str:
+        """Where what stands at a pointer is written, its references followed."""
+        while True:
+            node = self._plain(pointer)
+            if not isinstance(node, dict) or "$ref" not in node:
+                return pointer
+            pointer = node["$ref"]
+
+    def named(self, pointer: str) -> str:
+        """A pointer to a keyword for reading, such as `ImagineRequest/prompt minLength`."""
+        place, _, keyword = pointer.rpartition("/")
+        short = place.removeprefix("#/components/schemas/").removeprefix("#/paths/")
+        return f"{short.replace('/properties', '').replace('~1', '/')} {keyword}"
+
+    def _plain(self, pointer: str) -> Any:
+        """What stands at a pointer whose last part may be a reference."""
+        parent, _, last = pointer.rpartition("/")
+        holder = self.at(parent)
+        last = last.replace("~1", "/").replace("~0", "~")
+        return holder[int(last)] if isinstance(holder, list) else holder[last]
+
+    def _faults(self, schema: str, value: Any, place: str) -> Iterator[Fault]:
+        schema = self.home(schema)
+        for error in self._validator(schema).iter_errors(value):
+            yield from self._told(schema, error, place)
+
+    def _told(self, schema: str, error: Any, place: str) -> Iterator[Fault]:
+        place += "".join(f"/{_escaped(str(part))}" for part in error.absolute_path)
+        where = self._where(schema, error.absolute_schema_path)
+        if error.validator == "required":
+            # The words of this error name one field, and it comes once for each.
+            missing = [name for name in error.validator_value if name not in error.instance]
+            for name in missing:
+                yield Fault(f"{place}/{_escaped(name)}", where, "required")
+        elif error.validator == "oneOf" and "discriminator" in error.schema:
+            yield from self._branch(error, where, place)
+        else:
+            yield Fault(place, where, str(error.validator))
+
+    def _branch(self, error: Any, where: str, place: str) -> Iterator[Fault]:
+        """Of a oneOf, the faults of the branch that its discriminator names."""
+        name, mapping = (error.schema["discriminator"][key] for key in ("propertyName", "mapping"))
+        holder = where.rpartition("/")[0]
+        if not isinstance(error.instance, dict):
+            yield Fault(place, f"{self.home(where + '/0')}/type", "type")
+            return
+        chosen = error.instance.get(name)
+        if isinstance(chosen, str) and chosen in mapping:
+            yield from self._faults(mapping[chosen], error.instance, place)
+        else:
+            keyword = "enum" if name in error.instance else "required"
+            yield Fault(f"{place}/{name}", f"{holder}/discriminator", keyword)
+
+    def _where(self, schema: str, path: Any) -> str:
+        """The pointer of a path through a schema that went through references."""
+        pointer = schema
+        for part in path:
+            pointer = f"{self.home(pointer)}/{_escaped(str(part))}"
+        return pointer
+
+    def _validator(self, schema: str) -> Any:
+        found = self._validators.get(schema)
+        if found is None:
+            reference = {"$ref": f"{_URN}{schema}"}
+            found = OAS30Validator(reference, registry=self._registry)
+            self._validators[schema] = found
+        return found
+
+    def _resolved(self, node: Any) -> Any:
+        while isinstance(node, dict) and isinstance(node.get("$ref"), str):
+            node = self.at(node["$ref"])
+        return node
+
+    def _operations(self) -> Iterator[Operation]:
+        for path, item in self.spec["paths"].items():
+            for method in METHODS:
+                if method in item:
+                    yield self._operation(path, method, item[method])
+
+    def _operation(self, path: str, method: str, raw: Mapping[str, Any]) -> Operation:
+        where = f"#/paths/{_escaped(path)}/{method}"
+        body = f"{where}/requestBody/content/{_escaped(JSON)}/schema"
+        return Operation(
+            id=raw["operationId"],
+            method=method.upper(),
+            path=path,
+            where=where,
+            parameters=tuple(
+                self._parameter(f"{where}/parameters/{number}")
+                for number in range(len(raw.get("parameters", ())))
+            ),
+            body=body if "requestBody" in raw else None,
+            responses={
+                int(status): self._response(f"{where}/responses/{status}", int(status))
+                for status in raw["responses"]
+            },
+            forms=tuple(self._form(name) for each in raw.get("security", ()) for name in each),
+        )
+
+    def _parameter(self, where: str) -> Parameter:
+        raw = self.at(where)
+        schema = f"{where}/schema"
+        return Parameter(
+            name=raw["name"],
+            place=raw["in"],
+            required=raw.get("required", False),
+            whole=self.at(schema).get("type") == "integer",
+            lines=raw.get("x-lines", False),
+            schema=schema,
+            where=where,
+        )
+
+    def _response(self, where: str, status: int) -> Response:
+        where = self.home(where)
+        raw = self.at(where)
+        schema = f"{where}/content/{_escaped(JSON)}/schema"
+        headers = {name.lower(): f"{where}/headers/{name}" for name in raw.get("headers", ())}
+        return Response(status, schema if "content" in raw else None, headers, where)
+
+    def _form(self, name: str) -> str:
+        scheme = self.spec["components"]["securitySchemes"][name]
+        return str(scheme["name"]) if scheme["type"] == "apiKey" else "Authorization"
+
+
+def _branches(node: Mapping[str, Any]) -> Iterator[str]:
+    for name in ("oneOf", "anyOf", "allOf"):
+        yield from (f"{name}/{number}" for number in range(len(node.get(name, ()))))
+
+
+def _filled(template: list[str], parts: list[str]) -> dict[str, str] | None:
+    if len(template) != len(parts):
+        return None
+    values: dict[str, str] = {}
+    for wanted, part in zip(template, parts, strict=True):
+        if wanted.startswith("{") and part:
+            values[wanted[1:-1]] = part
+        elif wanted != part:
+            return None
+    return values
+
+
+def _unescaped(text: str) -> str:
+    return unquote_to_bytes(text).decode("utf-8", "surrogateescape")
+
+
+def _escaped(name: str) -> str:
+    return name.replace("~", "~0").replace("/", "~1")

@@ -1,0 +1,224 @@
+"""Draws requests from the contract with Schemathesis; a session sends and judges them.
+
+Schemathesis knows how to keep and to break each word of a schema. What it draws is sent by our
+session and judged by its own bytes, so no other opinion of an answer is asked for.
+"""
+
+import random
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from typing import Any
+from urllib.parse import urlencode
+
+import hypothesis
+import schemathesis
+from hypothesis import HealthCheck, Phase, Verbosity
+from hypothesis import strategies as st
+from requests import PreparedRequest
+from schemathesis import Case, Config, GenerationMode
+from schemathesis.core.result import Ok
+from schemathesis.schemas import APIOperation, BaseSchema
+
+from mjgate.conformance import words
+from mjgate.conformance.allowance import NOWHERE, Withheld, costly, harmless
+from mjgate.conformance.contract_view import FETCH, IMAGINE, LIST
+from mjgate.conformance.exchange import Request, headers_of
+from mjgate.conformance.oracle import json_of
+from mjgate.conformance.session import Session
+
+ROUND = 200
+"""Cases that Hypothesis draws before it starts anew, so that it never remembers many."""
+_FORMS = ("mj-api-secret", "Authorization")
+_BAD_REQUEST_IDS = ("two words", "x" * 129, "caf\xe9")
+_QUESTIONS = ("from", "to", "cursor")
+"""Parameters of a query that are seldom right by chance."""
+_OURS = frozenset(("user-agent", "accept-encoding", "content-length", "x-schemathesis-testcaseid"))
+
+
+def generate(session: Session, seed: int, max_examples: int) -> None:
+    """Sends what is drawn: examples, the edges of each schema, and `max_examples` by chance.
+
+    Raises Ended where the session's run is over.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        drawn = Drawn(session, seed)
+        for operation in drawn.operations:
+            drawn.examples(operation)
+            drawn.edges(operation)
+        for number, size in enumerate(_rounds(max_examples)):
+            for operation in drawn.operations:
+                drawn.chance(operation, seed + number, size)
+
+
+def _rounds(max_examples: int) -> Iterator[int]:
+    while max_examples > 0:
+        yield min(ROUND, max_examples)
+        max_examples -= ROUND
+
+
+class Drawn:
+    """Cases of one run, on their way to its session."""
+
+    def __init__(self, session: Session, seed: int) -> None:
+        self._session = session
+        self._random = random.Random(seed)
+        self.schema = load(session)
+        self.operations = [
+            found.ok()
+            for found in self.schema.get_all_operations()
+            if isinstance(found, Ok) and found.ok().label not in session.profile.absent
+        ]
+
+    def examples(self, operation: APIOperation[Any, Any, Any, Any]) -> None:
+        for strategy in operation.get_strategies_from_examples():
+            self._draw(strategy, 0, 1)
+
+    def edges(self, operation: APIOperation[Any, Any, Any, Any]) -> None:
+        """One case for each word of the schemas kept, and broken."""
+        cases = self.schema.iter_coverage_cases(
+            operation,
+            generation_modes=[GenerationMode.POSITIVE, GenerationMode.NEGATIVE],
+            generation_config=self.schema.config.generation,
+        )
+        for case in cases:
+            self._send(case)
+
+    def chance(self, operation: APIOperation[Any, Any, Any, Any], seed: int, size: int) -> None:
+        """As many good cases by chance as bad ones, `size` in all."""
+        for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE):
+            self._draw(operation.as_strategy(generation_mode=mode), seed, (size + 1) // 2)
+
+    def _draw(self, strategy: st.SearchStrategy[Any], seed: int, size: int) -> None:
+        @hypothesis.seed(seed)
+        @hypothesis.settings(
+            max_examples=size,
+            database=None,
+            deadline=None,
+            phases=[Phase.generate],
+            verbosity=Verbosity.quiet,
+            suppress_health_check=list(HealthCheck),
+        )
+        @hypothesis.given(case=strategy)
+        def drawn(case: Any) -> None:
+            self._send(case)
+
+        drawn()
+
+    def _send(self, case: Case[Any]) -> None:
+        request = self._bent(case)
+        if request is None:
+            return
+        try:
+            self._session.ask(request)
+        except Withheld:
+            return
+
+    def _bent(self, case: Case[Any]) -> Request | None:
+        """The request of a case, sometimes with ids that exist and without what words refuse."""
+        wild = self._random.random() < 0.5
+        if case.meta is not None and case.meta.generation.mode.is_positive and not wild:
+            _tame(case)
+        request = request_of(case, self._session.target, self._random)
+        if request is None:
+            return None
+        request = self._with_ids(case.operation.path, request)
+        return self._session.habits.bend(request, self._random.getrandbits(32))
+
+    def _with_ids(self, path: str, request: Request) -> Request:
+        """Ids that are known, or that exist nowhere, in place of drawn ones."""
+        known = self._session.memory.ids(request.sender)
+        exists = known and self._random.random() < 0.7
+        some = self._random.choice(known) if exists else str(self._random.choice(NOWHERE))
+        if path == FETCH and self._random.random() < 0.5:
+            return replace(request, url=self._session.target + FETCH.replace("{id}", some))
+        if path == IMAGINE or request.body is None:
+            return request
+        body = _object(request.body)
+        if body is None or (not exists and not _needs_id(self._session, request)):
+            return request
+        if path == LIST and isinstance(body.get("ids"), list) and self._random.random() < 0.5:
+            return replace(request, body=_json({**body, "ids": [*body["ids"][:5], some]}))
+        task_id = body.get("taskId")
+        if isinstance(task_id, str | int) and not isinstance(task_id, bool):
+            return replace(request, body=_json({**body, "taskId": type(task_id)(some)}))
+        return request
+
+
+def load(session: Session) -> BaseSchema:
+    """The contract as Schemathesis reads it, for the session's server."""
+    config = Config()
+    config.update(seed=0)
+    project = config.projects.default
+    project.update(base_url=session.target)
+    project.generation.update(
+        modes=[GenerationMode.POSITIVE, GenerationMode.NEGATIVE],
+        with_security_parameters=False,
+        allow_x00=True,
+        codec="utf-8",
+    )
+    loaded: BaseSchema = schemathesis.openapi.from_dict(
+        json_of(_json(session.contract.spec)), config=config
+    )
+    return loaded
+
+
+def request_of(case: Case[Any], target: str, chance: random.Random) -> Request | None:
+    """A case as it goes out; None for one that HTTP cannot carry."""
+    try:
+        parts = case.as_transport_kwargs(base_url=target)
+        prepared = PreparedRequest()
+        prepared.prepare(**parts)
+    except (ValueError, UnicodeError, OSError):
+        return None
+    body = prepared.body
+    raw = body.encode("utf-8", "surrogatepass") if isinstance(body, str) else body
+    headers = [
+        (name, _text(value))
+        for name, value in headers_of(prepared.headers)
+        if name.lower() not in _OURS
+    ]
+    digest = chance.getrandbits(16)
+    kind = digest % 8
+    if kind < len(_BAD_REQUEST_IDS):
+        headers.append(("X-Request-Id", _BAD_REQUEST_IDS[kind]))
+    elif kind > len(_BAD_REQUEST_IDS):
+        headers.append(("X-Request-Id", f"drawn-{digest:x}"))
+    sender = "token" if digest & 0xF00 else ("none" if digest & 0x1000 else "bad")
+    form = _FORMS[digest >> 8 & 1]
+    assert prepared.method is not None
+    assert prepared.url is not None
+    return Request(prepared.method, prepared.url, tuple(headers), raw, sender, form)
+
+
+def _tame(case: Case[Any]) -> None:
+    if isinstance(case.body, dict):
+        case.body = words.tame(case.body)
+    if case.path_parameters:
+        case.path_parameters = words.tame(dict(case.path_parameters))
+    if case.query:
+        case.query = {name: text for name, text in case.query.items() if name not in _QUESTIONS}
+
+
+def _needs_id(session: Session, request: Request) -> bool:
+    """Whether a submit can only be sent with an id that exists nowhere."""
+    return costly(request) and not harmless(request) and not session.may_submit()
+
+
+def _object(body: bytes) -> dict[str, Any] | None:
+    try:
+        found = json_of(body)
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _json(value: Any) -> bytes:
+    import json
+
+    return json.dumps(value).encode()
+
+
+def _text(value: Any) -> str:
+    return value.decode("latin-1") if isinstance(value, bytes) else str(value)

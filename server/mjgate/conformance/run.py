@@ -1,0 +1,196 @@
+"""One run over a server: asks whether it can be asked, asks, and says the verdict."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from mjgate.conformance.contract_view import FETCH, Contract
+from mjgate.conformance.corners import corners
+from mjgate.conformance.allowance import NOWHERE, Withheld
+from mjgate.conformance.exchange import Request
+from mjgate.conformance.generate import generate
+from mjgate.conformance.profile import Profile
+from mjgate.conformance.session import Ended, Habits, Session
+from mjgate.conformance.verdict import CannotRun, Verdict
+from mjgate.conformance.wire import NoAnswer, Tokens
+
+DEFAULT_EXAMPLES = 50
+_PROBES = 5
+_PROBE_PAUSE_S = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a run is asked to do."""
+
+    url: str
+    token: str = ""
+    second_token: str = ""
+    max_examples: int = DEFAULT_EXAMPLES
+    """Cases drawn by chance for each operation."""
+    seed: int = 0
+    allow_submits: int | None = None
+    receiver: str | None = None
+    max_time_s: float | None = None
+    timeout_s: float = 30.0
+    stories: bool = True
+
+
+def run(options: Options, profile: Profile, habits: Habits | None = None) -> Verdict:
+    """The verdict on a server.
+
+    Raises:
+        CannotRun: nothing can be said of it.
+    """
+    started = time.monotonic()
+    contract = Contract.load()
+    session = Session(
+        base_of(options.url),
+        contract,
+        profile,
+        Tokens(options.token, options.second_token),
+        options.allow_submits,
+        options.receiver,
+        habits,
+        options.timeout_s,
+        options.max_time_s,
+    )
+    try:
+        probe(session, bool(options.token))
+        _ask(session, options)
+        _look_back(session)
+        return _verdict(session, options, round(1000 * (time.monotonic() - started)))
+    finally:
+        session.close()
+
+
+def base_of(url: str) -> str:
+    """The address of a server without a slash at its end.
+
+    Raises:
+        CannotRun: it is none.
+    """
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query:
+        raise CannotRun(f"{url!r} is no address of a server, such as http://localhost:8080")
+    return url.rstrip("/")
+
+
+def probe(session: Session, has_token: bool) -> None:
+    """Asks for one task, before thousands are asked for in vain.
+
+    Raises:
+        CannotRun: the server is not there, is none of HTTP, or refuses the token.
+    """
+    request = session.request("GET", FETCH.replace("{id}", str(NOWHERE.start)))
+    status = _status(session, request)
+    if status in (401, 403):
+        word = "refuses the token" if has_token else "wants a token; give it with --token"
+        raise CannotRun(f"{session.target} {word} ({status})")
+
+
+def _status(session: Session, request: Request) -> int:
+    """The first status that is none of a server that is busy or not up yet."""
+    why = ""
+    for number in range(_PROBES):
+        if number:
+            time.sleep(_PROBE_PAUSE_S)
+        try:
+            status = session.peek(request).status
+        except NoAnswer as error:
+            why = str(error)
+            continue
+        if status not in (429, 502, 503):
+            return status
+        why = f"it says {status}"
+    raise CannotRun(f"{session.target} does not answer: {why}")
+
+
+def _ask(session: Session, options: Options) -> None:
+    try:
+        for request in corners(session):
+            try:
+                session.ask(request)
+            except Withheld:
+                continue
+        if options.stories:
+            _tell_stories(session)
+        generate(session, options.seed, options.max_examples)
+    except Ended as why:
+        session.note(f"The run ended early: {why}.")
+
+
+def _tell_stories(session: Session) -> None:
+    """Every story whose rules the profile asks for."""
+
+
+def _look_back(session: Session) -> None:
+    """Nothing checked, nothing accepted: a run that could not fail has not passed."""
+    findings = session.findings
+    if not findings.cases:
+        raise CannotRun(f"{session.target} has answered nothing that could be judged")
+    for operation in session.contract.operations:
+        label = operation.label
+        if label in session.profile.absent:
+            session.note(f"{label} was not asked for: the profile says it is not there.")
+            continue
+        statuses = [s for (name, s) in findings.by_status if name == label]
+        where = operation.where
+        if not statuses:
+            findings.broke("coverage", label, "it was never checked", where, ())
+        elif any(200 <= status < 300 for status in statuses):
+            findings.held("coverage", label)
+        elif operation.submits and not session.allowance.most:
+            session.note(
+                f"{label} was never accepted, since no submit was allowed (--allow-submits N)."
+            )
+        elif operation.path == FETCH and not session.memory.submitted:
+            session.note(f"{label} found no task, since none was submitted (--allow-submits N).")
+        elif operation.submits and not session.allowance.left:
+            session.note(f"{label} was never accepted; all submits that were allowed are used up.")
+        else:
+            findings.broke("coverage", label, "nothing was accepted", where, ())
+
+
+def _verdict(session: Session, options: Options, took_ms: int) -> Verdict:
+    findings, allowance = session.findings, session.allowance
+    if allowance.most is None:
+        session.note(
+            "No submit was allowed: only what no server of this kind can accept was submitted. "
+            "--allow-submits N lets the server draw N pictures."
+        )
+    if allowance.withheld:
+        session.note(f"{allowance.withheld} submits were not sent: they could have been accepted.")
+    return Verdict(
+        target=session.target,
+        profile=session.profile.name,
+        contract=session.contract.version,
+        seed=options.seed,
+        cases=findings.cases,
+        by_status=dict(findings.by_status),
+        rules=findings.totals(),
+        applied=dict(findings.applied),
+        sentences={name: rule.says for name, rule in findings.rules.items() if findings.asks(name)},
+        failures=findings.failures(),
+        waived=findings.waivers(),
+        seen=findings.seen(_all_seen(session)),
+        submits=allowance.accepted,
+        allowance=allowance.most,
+        notes=findings.said(),
+        took_ms=took_ms,
+    )
+
+
+def _all_seen(session: Session) -> Iterator[tuple[str, str, str]]:
+    """All of the contract that a run can ask about."""
+    contract = session.contract
+    for operation in contract.operations:
+        if operation.label in session.profile.absent:
+            continue
+        yield from ((operation.label, "status", str(status)) for status in operation.responses)
+        yield from ((operation.label, "parameter", each.label) for each in operation.parameters)
+        yield from ((operation.label, "security", form) for form in operation.forms)
+        if operation.body is not None:
+            for keyword in contract.keywords(operation.body):
+                yield operation.label, "keyword", contract.named(keyword)

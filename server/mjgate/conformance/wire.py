@@ -1,0 +1,124 @@
+"""Sends a request as it stands and brings the whole answer, or says why none came."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import urlsplit
+
+from urllib3 import HTTPHeaderDict, PoolManager, Timeout
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    HTTPError,
+    NameResolutionError,
+    NewConnectionError,
+    SSLError,
+)
+from urllib3.response import BaseHTTPResponse
+
+from mjgate.conformance.exchange import Answer, Request
+
+BAD_TOKEN: Final = "mj-conformance-is-not-a-token"
+MOST_BODY = 64 * 1024 * 1024
+_CHUNK = 64 * 1024
+_AGENT = "mjgate-conformance"
+
+
+class NoAnswer(Exception):
+    """Raised where no whole answer came; `sent` is whether the server may have the request."""
+
+    def __init__(self, why: str, *, sent: bool) -> None:
+        super().__init__(why)
+        self.sent = sent
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """The tokens of a run, by the name of their sender."""
+
+    first: str = ""
+    second: str = ""
+
+    def of(self, sender: str) -> str | None:
+        return {"token": self.first, "second": self.second, "bad": BAD_TOKEN}.get(sender)
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What no answer may show; a word of a few letters may stand there by chance."""
+        return tuple(each for each in (self.first, self.second) if len(each) >= 8)
+
+
+class Wire:
+    """Connections to one server, kept open."""
+
+    def __init__(self, tokens: Tokens, timeout_s: float = 30.0) -> None:
+        self.tokens = tokens
+        self._timeout_s = timeout_s
+        self._pool = PoolManager(num_pools=4, maxsize=8, retries=False)
+
+    def close(self) -> None:
+        self._pool.clear()
+
+    def send(self, request: Request, more_s: float = 0.0) -> Answer:
+        """The answer; `more_s` are seconds that the server was asked to wait for.
+
+        Raises:
+            NoAnswer: none came, or not all of it.
+        """
+        started = time.monotonic()
+        deadline = started + self._timeout_s + more_s
+        try:
+            response = self._pool.urlopen(
+                request.method,
+                request.url,
+                body=request.body,
+                headers=self._headers(request),
+                redirect=False,
+                preload_content=False,
+                decode_content=False,
+                timeout=Timeout(connect=min(10.0, self._timeout_s), read=self._timeout_s + more_s),
+            )
+            body = _read(response, deadline)
+        except (NewConnectionError, NameResolutionError, ConnectTimeoutError, SSLError) as error:
+            raise NoAnswer(_said(error), sent=False) from None
+        except (HTTPError, OSError, ValueError) as error:
+            raise NoAnswer(_said(error), sent=True) from None
+        headers = tuple((name.lower(), value) for name, value in response.headers.items())
+        return Answer(response.status, headers, body, round(1000 * (time.monotonic() - started)))
+
+    def _headers(self, request: Request) -> Mapping[str, str]:
+        headers = HTTPHeaderDict({"User-Agent": _AGENT, "Accept-Encoding": "identity"})
+        for name, value in request.headers:
+            if name in headers and name.lower() in ("user-agent", "accept-encoding"):
+                headers[name] = value
+            else:
+                headers.add(name, value)
+        token = self.tokens.of(request.sender)
+        if token is not None:
+            bearer = request.form.lower() == "authorization"
+            headers[request.form] = f"Bearer {token}" if bearer else token
+        return headers
+
+
+def origin(url: str) -> str:
+    """Scheme, host and port of an address."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def _read(response: BaseHTTPResponse, deadline: float) -> bytes:
+    chunks: list[bytes] = []
+    size = 0
+    while chunk := response.read1(_CHUNK):
+        chunks.append(chunk)
+        size += len(chunk)
+        if size > MOST_BODY or time.monotonic() > deadline:
+            response.close()
+            raise NoAnswer("the answer does not end", sent=True)
+    response.release_conn()
+    return b"".join(chunks)
+
+
+def _said(error: Exception) -> str:
+    """What happened in one steady line, without ports and addresses of memory."""
+    return type(error).__name__
