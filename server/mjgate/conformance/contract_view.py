@@ -173,7 +173,7 @@ class Contract:
         return list(found)
 
     def accepts(self, schema: str, value: Any) -> bool:
-        return bool(self._validator(schema).is_valid(value))
+        return next(self._faults(schema, value, ""), None) is None
 
     def applied(self, schema: str, value: Any) -> Iterator[str]:
         """Pointers to the keywords of a schema that have a say in a value."""
@@ -229,6 +229,9 @@ class Contract:
 
     def _faults(self, schema: str, value: Any, place: str) -> Iterator[Fault]:
         schema = self.home(schema)
+        if "discriminator" in self.at(schema):
+            yield from self._branch(schema, value, place)
+            return
         for error in self._validator(schema).iter_errors(value):
             yield from self._told(schema, error, place)
 
@@ -236,28 +239,38 @@ class Contract:
         place += "".join(f"/{_escaped(str(part))}" for part in error.absolute_path)
         where = self._where(schema, error.absolute_schema_path)
         if error.validator == "required":
-            # The words of this error name one field, and it comes once for each.
-            missing = [name for name in error.validator_value if name not in error.instance]
-            for name in missing:
-                yield Fault(f"{place}/{_escaped(name)}", where, "required")
-        elif error.validator == "oneOf" and "discriminator" in error.schema:
-            yield from self._branch(error, where, place)
+            # This error comes once for each missing field, and does not say which.
+            missing = (name for name in error.validator_value if name not in error.instance)
+            yield from (Fault(f"{place}/{_escaped(name)}", where, "required") for name in missing)
+        elif error.validator == "oneOf":
+            yield from self._nearest(where, error.instance, place)
         else:
             yield Fault(place, where, str(error.validator))
 
-    def _branch(self, error: Any, where: str, place: str) -> Iterator[Fault]:
+    def _nearest(self, where: str, value: Any, place: str) -> Iterator[Fault]:
+        """What is wrong by the branch whose type a value has; else that it has none of them."""
+        for number in range(len(self.at(where))):
+            faults = [*self._faults(f"{where}/{number}", value, place)]
+            if all(fault.keyword != "type" for fault in faults):
+                yield from faults
+                return
+        yield Fault(place, where, "oneOf")
+
+    def _branch(self, schema: str, value: Any, place: str) -> Iterator[Fault]:
         """Of a oneOf, the faults of the branch that its discriminator names."""
-        name, mapping = (error.schema["discriminator"][key] for key in ("propertyName", "mapping"))
-        holder = where.rpartition("/")[0]
-        if not isinstance(error.instance, dict):
-            yield Fault(place, f"{self.home(where + '/0')}/type", "type")
-            return
-        chosen = error.instance.get(name)
-        if isinstance(chosen, str) and chosen in mapping:
-            yield from self._faults(mapping[chosen], error.instance, place)
+        discriminator = self.at(schema)["discriminator"]
+        name, mapping = discriminator["propertyName"], discriminator["mapping"]
+        first = next(iter(mapping.values()))
+        if not isinstance(value, dict):
+            yield Fault(place, f"{first}/type", "type")
+        elif name not in value:
+            yield Fault(f"{place}/{name}", f"{first}/required", "required")
+        elif isinstance(value[name], str) and value[name] in mapping:
+            yield from self._faults(mapping[value[name]], value, place)
         else:
-            keyword = "enum" if name in error.instance else "required"
-            yield Fault(f"{place}/{name}", f"{holder}/discriminator", keyword)
+            keyword = "enum" if isinstance(value[name], str) else "type"
+            where = self.home(f"{first}/properties/{name}")
+            yield Fault(f"{place}/{name}", f"{where}/{keyword}", keyword)
 
     def _where(self, schema: str, path: Any) -> str:
         """The pointer of a path through a schema that went through references."""

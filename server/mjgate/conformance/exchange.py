@@ -3,7 +3,7 @@
 import base64
 import shlex
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -103,6 +103,8 @@ class Exchange:
     answer: Answer | None
     operation: str | None = None
     """The label of the operation, such as `POST /mj/submit/imagine`; None for no operation."""
+    at_ms: int = field(default=0, compare=False)
+    """When it was sent, from the start of the run."""
 
     def __str__(self) -> str:
         status = "no answer" if self.answer is None else str(self.answer.status)

@@ -13,14 +13,6 @@ MOST_FAILURES = 500
 MOST_NOTES = 100
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
-    """A failure, and the story it belongs to."""
-
-    failure: Failure
-    story: str = ""
-
-
 @dataclass(slots=True)
 class Findings:
     """What was judged so far. `cases` counts exchanges, `applied` rules."""
@@ -31,7 +23,7 @@ class Findings:
     by_status: Counter[tuple[str, int]] = field(default_factory=Counter)
     applied: Counter[tuple[str, str]] = field(default_factory=Counter)
     """(rule, operation) -> times."""
-    found: dict[tuple[str, str, str], Found] = field(default_factory=dict)
+    found: dict[tuple[str, str, str], Failure] = field(default_factory=dict)
     waived: Counter[str] = field(default_factory=Counter)
     notes: dict[str, None] = field(default_factory=dict)
     counts: Counter[str] = field(default_factory=Counter)
@@ -62,15 +54,15 @@ class Findings:
         self.applied[rule, operation] += 1
         if exchanges and self._lets_pass(rule, exchanges[-1], text):
             return
-        failure = Failure(rule, operation, text, where, exchanges)
+        failure = Failure(rule, operation, text, where, exchanges, story=story)
         before = self.found.get(failure.key)
         if before is None and len(self.found) >= MOST_FAILURES:
             self.counts["failures were not kept, since there are too many"] += 1
             return
-        times = before.failure.times + 1 if before else 1
-        if before is not None and _size(before.failure.exchanges) <= _size(exchanges):
-            failure, story = before.failure, before.story
-        self.found[failure.key] = Found(replace(failure, times=times), story)
+        if before is not None and _size(before.exchanges) <= _size(exchanges):
+            failure = before
+        times = before.times + 1 if before else 1
+        self.found[failure.key] = replace(failure, times=times)
 
     def note(self, text: str) -> None:
         if len(self.notes) < MOST_NOTES:
@@ -79,8 +71,7 @@ class Findings:
     def failures(self) -> tuple[Failure, ...]:
         """In the order of the rules."""
         order = {name: number for number, name in enumerate(self.rules)}
-        failures = [each.failure for each in self.found.values()]
-        return tuple(sorted(failures, key=lambda each: (order.get(each.rule, 999), each.key)))
+        return tuple(sorted(self.found.values(), key=lambda each: (order.get(each.rule, 999), each.key)))
 
     def waivers(self) -> tuple[Waived, ...]:
         """Every waiver of the profile, those that were not needed with 0."""

@@ -5,10 +5,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from mjgate.conformance.exchange import Exchange
+
 STAGES = {"NOT_START": 0, "MODAL": 0, "SUBMITTED": 1, "IN_PROGRESS": 2}
 ENDS = {"FAILURE": 3, "CANCEL": 3, "SUCCESS": 4}
 """A success may still come after a failure; nothing comes after a success."""
 MOST_TASKS = 10_000
+MOST_SHOWN = 4096
+"""Bytes of an answer that is kept as the last look at its tasks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +21,16 @@ class Look:
 
     status: str
     percent: int
+    exchange: Exchange | None = None
+    """That showed it; None for one that shows much more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Back:
+    """How a task went back, and the exchange that showed it further on."""
+
+    text: str
+    before: Exchange | None
 
 
 @dataclass(slots=True)
@@ -27,17 +41,19 @@ class Memory:
     submitted: OrderedDict[tuple[str, str], None] = field(default_factory=OrderedDict)
     """(sender, id) of accepted submits."""
 
-    def went_back(self, task: Mapping[str, Any]) -> str | None:
+    def went_back(self, task: Mapping[str, Any], exchange: Exchange) -> "Back | None":
         """What of a task went back since it was last seen; remembers it where nothing did."""
         task_id, status, progress = (task.get(key) for key in ("id", "status", "progress"))
         if not isinstance(task_id, str) or not isinstance(status, str):
             return None
-        now = Look(status, percent(progress))
+        small = exchange.answer is not None and len(exchange.answer.body) <= MOST_SHOWN
+        now = Look(status, percent(progress), exchange if small else None)
         before = self.tasks.get(task_id)
         told = _back(before, now) if before else None
-        if told is None:
-            _keep(self.tasks, task_id, now)
-        return told
+        if before is not None and told is not None:
+            return Back(told, before.exchange)
+        _keep(self.tasks, task_id, now)
+        return None
 
     def submit(self, sender: str, task_id: str) -> None:
         _keep(self.submitted, (sender, task_id), None)

@@ -261,12 +261,12 @@ def _body(
         return None, told
     if parsed.doubtful:
         told.append((False, _refusal("JSON that is read in two ways", where, 400, "")))
-    told += [(True, each) for each in _refused_in_words(operation, parsed)]
+    # What two parsers read in two ways, a server may have read as something good.
+    sure = not parsed.doubtful
     if not any(place == "" for place, _ in parsed.refused):
-        told += [
-            (not parsed.doubtful, each) for each in _schema_faults(contract, operation, parsed)
-        ]
+        told += [(sure, each) for each in _schema_faults(contract, operation, parsed)]
         told += [(False, each) for each in _doubts(operation, parsed.value)]
+    told += [(sure, each) for each in _refused_in_words(operation, parsed)]
     return parsed, told
 
 

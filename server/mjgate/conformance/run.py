@@ -44,8 +44,21 @@ def run(options: Options, profile: Profile, habits: Habits | None = None) -> Ver
         CannotRun: nothing can be said of it.
     """
     started = time.monotonic()
-    contract = Contract.load()
-    session = Session(
+    session = open_session(options, Contract.load(), profile, habits)
+    try:
+        probe(session, bool(options.token))
+        _ask(session, options)
+        _look_back(session)
+        return _verdict(session, options, round(1000 * (time.monotonic() - started)))
+    finally:
+        session.close()
+
+
+def open_session(
+    options: Options, contract: Contract, profile: Profile, habits: Habits | None = None
+) -> Session:
+    """A session that is to be closed. Raises CannotRun where the address is none."""
+    return Session(
         base_of(options.url),
         contract,
         profile,
@@ -56,13 +69,6 @@ def run(options: Options, profile: Profile, habits: Habits | None = None) -> Ver
         options.timeout_s,
         options.max_time_s,
     )
-    try:
-        probe(session, bool(options.token))
-        _ask(session, options)
-        _look_back(session)
-        return _verdict(session, options, round(1000 * (time.monotonic() - started)))
-    finally:
-        session.close()
 
 
 def base_of(url: str) -> str:
@@ -115,14 +121,23 @@ def _ask(session: Session, options: Options) -> None:
             except Withheld:
                 continue
         if options.stories:
-            _tell_stories(session)
+            _tell_stories(session, options)
         generate(session, options.seed, options.max_examples)
     except Ended as why:
         session.note(f"The run ended early: {why}.")
 
 
-def _tell_stories(session: Session) -> None:
+def _tell_stories(session: Session, options: Options) -> None:
     """Every story whose rules the profile asks for."""
+
+
+def tell_story(session: Session, options: Options, name: str) -> None:
+    """One story, by its name.
+
+    Raises:
+        CannotRun: there is none of this name.
+    """
+    raise CannotRun(f"there is no story {name}")
 
 
 def _look_back(session: Session) -> None:

@@ -97,9 +97,10 @@ class Session:
         self._wire = Wire(tokens, timeout_s)
         self._secrets = tokens.secrets
         self._origins: OrderedDict[str, Exchange] = OrderedDict()
+        self._began = time.monotonic()
         self._waited_s = 0.0
         self._silent = 0
-        self._ends_at = None if max_time_s is None else time.monotonic() + max_time_s
+        self._ends_at = None if max_time_s is None else self._began + max_time_s
         self._lock = threading.RLock()
         self._story: _Story | None = None
 
@@ -181,13 +182,13 @@ class Session:
         """
         expected = expect(self.contract, request)
         taken = self.allowance.take(request)
-        answer = None
+        answer, at_ms = None, round(1000 * (time.monotonic() - self._began))
         try:
             answer = self._answer(request)
         finally:
             beyond = self.allowance.told(request, answer, taken)
         operation = expected.operation.label if expected.operation else None
-        exchange = Exchange(request, answer, operation)
+        exchange = Exchange(request, answer, operation, at_ms)
         with self._lock:
             self._remember(exchange)
             if beyond:
@@ -306,13 +307,12 @@ class Session:
     def _recall(self, sight: Sight) -> None:
         """Holds tasks to what was said of them before."""
         for task in sight.tasks:
-            back = self.memory.went_back(task)
+            back = self.memory.went_back(task, sight.exchange)
             if back is None:
                 self.findings.held("tasks_go_forward", sight.exchange.operation or "")
             else:
-                where = self.findings.rules["tasks_go_forward"].where
-                text = f"a task went back {back}"
-                self._tell("tasks_go_forward", sight.exchange, text, where)
+                led = [each for each in (back.before, sight.exchange) if each is not None]
+                self.broke("tasks_go_forward", f"a task went back {back.text}", *led)
 
     def _follow(self, exchange: Exchange, expected: Expectation, answer: Answer) -> None:
         """Asks at once for the task of a submit, alone and in a list."""
@@ -368,19 +368,15 @@ class Session:
 
     def _led(self, led: Sequence[Exchange]) -> tuple[Exchange, ...]:
         """What led to the last exchange: the whole story, or the submits whose ids it names."""
+        if not led:
+            return tuple(self._story.steps) if self._story else ()
         if self._story is not None:
             steps = list(self._story.steps)
-            if led and led[-1] in steps:
-                return tuple(steps[: steps.index(led[-1]) + 1])
-            return (*steps, *led)
-        if not led:
-            return ()
-        known = [*led[:-1]]
+            told = steps[: steps.index(led[-1]) + 1] if led[-1] in steps else [*steps, led[-1]]
+            return (*(each for each in led[:-1] if each not in told), *told)
         text = led[-1].request.url.encode() + (led[-1].request.body or b"")[:MOST_ORIGIN_BODY]
-        for task_id, origin in self._origins.items() if len(known) == 0 else ():
-            if task_id.encode() in text:
-                known.append(origin)
-        return (*known, led[-1])
+        origins = [each for task_id, each in self._origins.items() if task_id.encode() in text]
+        return (*(each for each in origins if each not in led), *led)
 
     def _cover(self, exchange: Exchange, expected: Expectation, answer: Answer) -> None:
         operation, request = expected.operation, exchange.request

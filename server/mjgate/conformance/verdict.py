@@ -28,6 +28,8 @@ class Failure:
     times: int = 1
     case: str = ""
     """The file it was stored in, relative to the folder of the report; empty where it was not."""
+    story: str = ""
+    """The story in which it was broken; empty for none."""
 
     @property
     def key(self) -> tuple[str, str, str]:
