@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
 
 from mjgate.conformance.exchange import Exchange
 
@@ -35,6 +36,16 @@ class Failure:
     def key(self) -> tuple[str, str, str]:
         """What makes two failures one, and what a baseline remembers."""
         return self.rule, self.operation, self.text
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A failure that a baseline excuses until a day."""
+
+    failure: Failure
+    reason: str
+    expires: date
+    """The last day on which it is excused, in UTC."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +95,12 @@ class Verdict:
     """(operation, status) -> answers."""
     rules: Mapping[str, int] = field(default_factory=dict)
     """Every rule of the profile -> how often it was applied; 0 is said aloud."""
+    applied: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    """(rule, operation) -> how often it was applied there; the operation as a failure names it."""
+    sentences: Mapping[str, str] = field(default_factory=dict)
+    """Every rule of the profile -> what it asks, in one sentence."""
     failures: tuple[Failure, ...] = ()
-    known: tuple[Failure, ...] = ()
+    known: tuple[Known, ...] = ()
     waived: tuple[Waived, ...] = ()
     seen: tuple[Seen, ...] = ()
     submits: int = 0
@@ -99,11 +114,14 @@ class Verdict:
     """Percent of the judged answers that must be right (`--fail-under`); 100 allows no failure."""
 
     @property
+    def wrong(self) -> int:
+        """Answers that broke a rule; one that broke two counts twice, known failures do not."""
+        return min(self.cases, sum(failure.times for failure in self.failures))
+
+    @property
     def right(self) -> float:
-        """Percent of the judged answers that broke no rule."""
-        broken = {failure.exchanges[-1] for failure in self.failures if failure.exchanges}
-        wrong = min(self.cases, max(len(broken), sum(each.times for each in self.failures)))
-        return 100.0 * (self.cases - wrong) / self.cases if self.cases else 0.0
+        """Percent of the judged answers that were not wrong; 0 where none was judged."""
+        return 100.0 * (self.cases - self.wrong) / self.cases if self.cases else 0.0
 
     @property
     def exit_code(self) -> int:
