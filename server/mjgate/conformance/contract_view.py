@@ -20,11 +20,7 @@ KEY, USAGE = "/v1/key", "/v1/usage"
 _URN = "urn:contract"
 _MOST_ITEMS = 3
 """Items of a list that are looked at for what they keep; all are looked at for what they break."""
-_APPLIED = frozenset(
-    ("type", "enum", "pattern", "required", "minimum", "maximum", "minLength", "maxLength")
-    + ("minItems", "maxItems")
-)
-_OF_TYPE = {
+_OF_TYPE: Mapping[str, type | tuple[type, ...]] = {
     "required": dict,
     "minLength": str,
     "maxLength": str,
@@ -34,6 +30,7 @@ _OF_TYPE = {
     "minItems": list,
     "maxItems": list,
 }
+_APPLIED = frozenset({"type", "enum", *_OF_TYPE})
 
 
 @dataclass(frozen=True, slots=True)

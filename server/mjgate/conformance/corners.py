@@ -107,12 +107,14 @@ def _broken_bodies(session: Session, operation: Operation) -> Iterator[Request]:
         yield _plain(session, operation, _with(text, field, f'"{odd}"'))
     yield _plain(session, operation, _with(text, field, str(2**63)))
     yield _plain(session, operation, _with(text, field, "[" * _DEEP + "]" * _DEEP))
-    for whole in (None, 1, "text", [], True):
+    wholes: tuple[Any, ...] = (None, 1, "text", [], True)
+    for whole in wholes:
         yield _plain(session, operation, json.dumps(whole).encode())
     for kind in ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data"):
         yield _plain(session, operation, text.encode(), headers={"Content-Type": kind})
     if operation.path == IMAGINE:
-        for prompt in (None, "", " ", "\t\n", [], {}):
+        prompts: tuple[Any, ...] = (None, "", " ", "\t\n", [], {})
+        for prompt in prompts:
             yield _plain(session, operation, {"prompt": prompt})
     if operation.path == CHANGE:
         yield from (_plain(session, operation, rest | more) for more in _BAD_CHANGES)

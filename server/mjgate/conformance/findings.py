@@ -71,7 +71,9 @@ class Findings:
     def failures(self) -> tuple[Failure, ...]:
         """In the order of the rules."""
         order = {name: number for number, name in enumerate(self.rules)}
-        return tuple(sorted(self.found.values(), key=lambda each: (order.get(each.rule, 999), each.key)))
+        return tuple(
+            sorted(self.found.values(), key=lambda each: (order.get(each.rule, 999), each.key))
+        )
 
     def waivers(self) -> tuple[Waived, ...]:
         """Every waiver of the profile, those that were not needed with 0."""
@@ -93,7 +95,7 @@ class Findings:
         return totals
 
     def said(self) -> tuple[str, ...]:
-        return tuple([*self.notes, *(f"{n} {what}" for what, n in sorted(self.counts.items()))])
+        return (*self.notes, *(f"{n} {what}" for what, n in sorted(self.counts.items())))
 
     def _lets_pass(self, rule: str, exchange: Exchange, text: str) -> bool:
         for waiver in self._waivers(rule):

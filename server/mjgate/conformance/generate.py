@@ -6,10 +6,9 @@ session and judged by its own bytes, so no other opinion of an answer is asked f
 
 import random
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
-from urllib.parse import urlencode
 
 import hypothesis
 import schemathesis
@@ -63,7 +62,7 @@ class Drawn:
 
     def __init__(self, session: Session, seed: int) -> None:
         self._session = session
-        self._random = random.Random(seed)
+        self._random = random.Random(seed)  # noqa: S311
         self.schema = load(session)
         self.operations = [
             found.ok()
@@ -149,7 +148,6 @@ class Drawn:
 def load(session: Session) -> BaseSchema:
     """The contract as Schemathesis reads it, for the session's server."""
     config = Config()
-    config.update(seed=0)
     project = config.projects.default
     project.update(base_url=session.target)
     project.generation.update(
@@ -174,11 +172,9 @@ def request_of(case: Case[Any], target: str, chance: random.Random) -> Request |
         return None
     body = prepared.body
     raw = body.encode("utf-8", "surrogatepass") if isinstance(body, str) else body
-    headers = [
-        (name, _text(value))
-        for name, value in headers_of(prepared.headers)
-        if name.lower() not in _OURS
-    ]
+    assert raw is None or isinstance(raw, bytes)
+    texts = {name: _text(value) for name, value in prepared.headers.items()}
+    headers = [(k, v) for k, v in headers_of(texts) if k.lower() not in _OURS]
     digest = chance.getrandbits(16)
     kind = digest % 8
     if kind < len(_BAD_REQUEST_IDS):

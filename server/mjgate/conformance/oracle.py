@@ -294,7 +294,11 @@ def _refused_in_words(operation: Operation, parsed: words.Parsed) -> Iterator[Re
     for place, what in parsed.refused:
         yield _refusal(f"a body with {what}", IN_WORDS, 400, place)
     value = parsed.value
-    if operation.path == IMAGINE and isinstance(value, dict) and words.is_blank(value.get("prompt")):
+    if (
+        operation.path == IMAGINE
+        and isinstance(value, dict)
+        and words.is_blank(value.get("prompt"))
+    ):
         yield _refusal("a blank prompt", "#/components/schemas/Prompt/description", 400, "/prompt")
 
 

@@ -238,19 +238,23 @@ def _good_accepted(sight: Sight) -> Iterator[Broken | None]:
     expected, status = sight.expected, sight.answer.status
     if expected.says != "good":
         return
-    wrong = status in expected.wrong or 300 <= status < 400 and status != 304
+    wrong = status in expected.wrong or (300 <= status < 400 and status != 304)
     operation = expected.operation
-    yield Broken(f"a good request got {status}", operation.where if operation else "") if (
-        wrong
-    ) else None
+    yield (
+        Broken(f"a good request got {status}", operation.where if operation else "")
+        if (wrong)
+        else None
+    )
 
 
 def _bad_refused(sight: Sight) -> Iterator[Broken | None]:
     expected, status = sight.expected, sight.answer.status
     if expected.says != "bad" or status >= 500 or _is_own_rule(expected):
         return
-    yield None if status in expected.statuses else Broken(
-        f"{expected.why} got {status}", expected.where
+    yield (
+        None
+        if status in expected.statuses
+        else Broken(f"{expected.why} got {status}", expected.where)
     )
 
 
@@ -296,8 +300,10 @@ def _methods_refused(sight: Sight) -> Iterator[Broken | None]:
 
 
 def _unknown_paths_refused(sight: Sight) -> Iterator[Broken | None]:
-    if sight.expected.says == "bad" and sight.expected.operation is None and (
-        405 not in sight.expected.statuses
+    if (
+        sight.expected.says == "bad"
+        and sight.expected.operation is None
+        and (405 not in sight.expected.statuses)
     ):
         status = sight.answer.status
         yield None if status in sight.expected.statuses else Broken(f"an unknown path got {status}")
@@ -335,7 +341,7 @@ def _statements_exact(sight: Sight) -> Iterator[Broken | None]:
     body = sight.body
     amounts = [*_amounts(body)]
     for name, amount in amounts:
-        good = isinstance(amount, str) and _AMOUNT.fullmatch(amount)
+        good = isinstance(amount, str) and _AMOUNT.fullmatch(amount) is not None
         yield None if good else Broken(f"{name} is no exact decimal")
     if sight.path == KEY and at(body, "budget") is not None:
         budget, spent, held, left = (

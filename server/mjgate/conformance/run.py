@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from mjgate.conformance.allowance import NOWHERE, Withheld
 from mjgate.conformance.contract_view import FETCH, Contract
 from mjgate.conformance.corners import corners
-from mjgate.conformance.allowance import NOWHERE, Withheld
 from mjgate.conformance.exchange import Request
 from mjgate.conformance.generate import generate
 from mjgate.conformance.profile import Profile

@@ -18,7 +18,7 @@ from urllib3.response import BaseHTTPResponse
 
 from mjgate.conformance.exchange import Answer, Request
 
-BAD_TOKEN: Final = "mj-conformance-is-not-a-token"
+BAD_TOKEN: Final = "mj-conformance-is-not-a-token"  # noqa: S105
 MOST_BODY = 64 * 1024 * 1024
 _CHUNK = 64 * 1024
 _AGENT = "mjgate-conformance"
