@@ -19,7 +19,11 @@ from mjgate.conformance.words import (
 )
 
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
 )
 NUL, SURROGATE, HUGE = "U+0000", "a lone surrogate", "an integer outside 64 bits"

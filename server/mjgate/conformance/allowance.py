@@ -88,6 +88,8 @@ class Allowance:
 
 def costly(request: Request) -> bool:
     """Whether a request is to where pictures are ordered, however its path is written."""
+    if request.method in ("OPTIONS", "HEAD", "TRACE"):
+        return False
     return _COSTLY.search(unquote(urlsplit(request.url).path).lower()) is not None
 
 
