@@ -1,0 +1,79 @@
+"""Stories: rules that several requests in a row have to keep.
+
+Pictures cost money, so most stories are about one picture, and each says how many submits more it
+needs. They are told in the order of their worth.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from mjgate.conformance.stories.around import callbacks, key, tenants
+from mjgate.conformance.stories.change import list_of_two, long_prompt, one_change, other_changes
+from mjgate.conformance.stories.follow import picture
+from mjgate.conformance.stories.refusals import bad_tokens, errors
+from mjgate.conformance.stories.stage import Stage
+
+__all__ = ["STORIES", "Stage", "Story", "tell", "tell_all"]
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """`submits` are those it needs beyond the picture that the stories share."""
+
+    name: str
+    tells: Callable[[Stage], None]
+    rules: tuple[str, ...]
+    """The rules that it applies beside those of each exchange."""
+    submits: int = 0
+    about_picture: bool = True
+
+
+STORIES: Sequence[Story] = (
+    Story("errors", errors, (), about_picture=False),
+    Story("bad_tokens", bad_tokens, ("bad_token_refused",), about_picture=False),
+    Story(
+        "picture",
+        picture,
+        ("every_task_ends", "state_kept", "text_kept", "etag_holds", "changes_only_finished"),
+    ),
+    Story("callbacks", callbacks, ("callback_arrives", "callback_is_fetch")),
+    Story("one_change", one_change, ("change_names_parent",), 1),
+    Story("list_of_two", list_of_two, ("list_in_order",)),
+    Story("tenants", tenants, ("tenants_apart",)),
+    Story("long_prompt", long_prompt, ("text_kept",), 1),
+    Story("key", key, ("key_holds",)),
+    Story("other_changes", other_changes, ("change_names_parent",), 2),
+)
+
+
+def tell_all(stage: Stage) -> None:
+    """Every story that can be told; notes say which cannot, and what they need."""
+    profile, untold = stage.session.profile, []
+    for story in STORIES:
+        if story.rules and set(story.rules) <= profile.unasked:
+            continue
+        needs = story.submits + (story.about_picture and stage.picture is None)
+        if needs > stage.session.allowance.left:
+            untold.append((story.name, needs))
+        elif why := _untellable(stage, story):
+            stage.session.note(why)
+        else:
+            tell(stage, story)
+    if untold:
+        names = ", ".join(f"{name} ({needs})" for name, needs in untold)
+        stage.session.note(
+            f"Stories that need more submits than were left (--allow-submits) were not told: {names}."
+        )
+
+
+def tell(stage: Stage, story: Story) -> None:
+    with stage.session.story(story.name):
+        story.tells(stage)
+
+
+def _untellable(stage: Stage, story: Story) -> str | None:
+    if story.name == "tenants" and not stage.session.has_second:
+        return "Whether tokens see each other's tasks was not asked: it needs --second-token."
+    if story.name == "callbacks" and stage.receiver is None:
+        return "Callbacks were not asked for: say with --receiver where the server can call."
+    return None

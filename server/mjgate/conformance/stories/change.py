@@ -1,0 +1,85 @@
+"""What is made of a picture: changes, and lists of both."""
+
+from mjgate.conformance.stories.follow import follow, kept
+from mjgate.conformance.stories.stage import (
+    CHANGE,
+    STATE,
+    Drawn,
+    Stage,
+    accepted,
+    change_of,
+    value_of,
+)
+
+LONG_PROMPT = "狐狸 🦊 in the snow, " * 250
+"""5,000 characters, 12,500 bytes."""
+
+
+def one_change(stage: Stage) -> None:
+    """A picture is upscaled; what comes of it names the picture, and ends too."""
+    made = _changed(stage, "UPSCALE", 1)
+    if made is not None:
+        stage.change = made
+        follow(stage, made)
+
+
+def other_changes(stage: Stage) -> None:
+    """A picture is varied and drawn again."""
+    for action, index in (("VARIATION", 4), ("REROLL", None)):
+        made = _changed(stage, action, index)
+        if made is not None:
+            kept(stage, made)
+
+
+def long_prompt(stage: Stage) -> None:
+    """A prompt of 5,000 characters comes back whole."""
+    made = stage.imagine(LONG_PROMPT, STATE) if stage.session.may_submit() else None
+    if made is not None:
+        kept(stage, made)
+
+
+def list_of_two(stage: Stage) -> None:
+    """Two tasks are listed in the order asked for, an unknown one is left out."""
+    first, second = stage.drawn(), stage.change
+    if first is None or second is None:
+        return
+    numeric = second.id.isascii() and second.id.isdecimal()
+    for one, other in ((first, second), (second, first)):
+        nowhere = stage.session.nowhere
+        seen = stage.list([nowhere, int(one.id) if numeric else one.id, other.id])
+        tasks = value_of(seen)
+        got = [task.get("id") for task in tasks] if isinstance(tasks, list) else []
+        text = "a list of two tasks and an unknown one is not the two, in order"
+        stage.check("list_in_order", got == [one.id, other.id], text, seen)
+
+
+def _changed(stage: Stage, action: str, index: int | None) -> Drawn | None:
+    """A change of the picture, seen once and held to its parent."""
+    parent = stage.drawn()
+    if parent is None or not stage.session.may_submit():
+        return None
+    if not parent.ended:
+        follow(stage, parent)
+    if parent.status != "SUCCESS":
+        stage.session.note(f"The picture ended as {parent.status}, so {action} was not asked for.")
+        return None
+    made = stage.submit(CHANGE, change_of(parent, action, index, state=STATE))
+    if made is None:
+        stage.session.note(f"{action} of a finished picture was not accepted.")
+        return None
+    _names_parent(stage, made, parent, action)
+    return made
+
+
+def _names_parent(stage: Stage, made: Drawn, parent: Drawn, action: str) -> None:
+    if not made.looks:
+        return
+    rule, led = "change_names_parent", (parent.submit, made.submit, *made.looks[-1:])
+    other = accepted(made.submit) != parent.id
+    stage.check(rule, other, f"{action} is answered with the picture it was made from", *led)
+    named = parent.id in str(made.task.get("description")) or parent.id in str(
+        made.task.get("properties")
+    )
+    stage.check(rule, named, f"the task of {action} does not name its picture", *led)
+    right = made.task.get("action") == action
+    stage.check(rule, right, f"the task of {action} has another action", *led)

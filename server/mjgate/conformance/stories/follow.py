@@ -1,0 +1,132 @@
+"""A picture from its submit to its end, and what its `ETag` says on the way."""
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from mjgate.conformance.exchange import Exchange
+from mjgate.conformance.stories.stage import (
+    CHANGE,
+    LIST,
+    Drawn,
+    Stage,
+    accepted,
+    change_of,
+    pause,
+    status_of,
+    task_in,
+)
+
+_WAIT_S = 10
+_EARLY_MS = 500
+_TRIES = 3
+_ADDRESSES = ("imageUrl", "imageUrls")
+"""They may differ in their signatures while the task is the same."""
+
+
+def picture(stage: Stage) -> None:
+    """A picture is submitted, found, and followed until it ends."""
+    drawn = stage.drawn()
+    if drawn is None:
+        stage.session.note("No picture was accepted, so no story about one was told.")
+        return
+    if stage.has(LIST):
+        stage.list([drawn.id])
+    if stage.has(CHANGE):
+        _change_too_early(stage, drawn)
+    follow(stage, drawn)
+    _tag_settles(stage, drawn)
+
+
+def _change_too_early(stage: Stage, drawn: Drawn) -> None:
+    """Only a change that was accepted before a later look shows the task unfinished is wrong."""
+    if drawn.ended or not stage.session.may_submit():
+        return
+    made = stage.session.post(CHANGE, change_of(drawn, "REROLL"))
+    if accepted(made) is None:
+        stage.session.held("changes_only_finished")
+        return
+    look = stage.look(drawn)
+    if task_in(look) is not None and not drawn.ended:
+        text = "a task that has not ended was changed"
+        stage.session.broke("changes_only_finished", text, drawn.submit, made, look)
+
+
+def follow(stage: Stage, drawn: Drawn) -> None:
+    """Looks at a task until it ends; by waiting, where the server lets wait."""
+    deadline = time.monotonic() + stage.patience_s
+    plain, pauses = not drawn.looks, 0
+    while not drawn.ended and (left := deadline - time.monotonic()) > 0:
+        before = drawn.looks[-1] if drawn.looks else None
+        wait_s = max(1, min(_WAIT_S, int(left)))
+        look = stage.look(drawn, {} if plain else _waiting(drawn.tag, wait_s))
+        same = status_of(look) == 304
+        if before is not None:
+            _judge_tag(stage, before, look, wait_s)
+        if not same or not _waited(look):
+            pause(pauses)
+            pauses += 1
+        # Who has only ever asked for changes would not see those that the tag hides.
+        plain = same
+    kept(stage, drawn)
+    text = f"a task has not ended after {stage.patience_s:g} seconds"
+    stage.check("every_task_ends", drawn.ended, text, *drawn.told)
+
+
+def _waiting(tag: str | None, seconds: int) -> Mapping[str, str]:
+    return {} if tag is None else {"If-None-Match": tag, "Prefer": f"wait={seconds}"}
+
+
+def _waited(look: Exchange) -> bool:
+    applied = look.answer.header("preference-applied") if look.answer else None
+    return "wait" in (applied or "")
+
+
+def _judge_tag(stage: Stage, before: Exchange, look: Exchange, wait_s: int) -> None:
+    """Holds two looks at a task, one after the other, to its tag."""
+    if look.answer is None or before.answer is None:
+        return
+    old, new = before.answer.header("etag"), look.answer.header("etag")
+    given = look.request.header("If-None-Match")
+    early = look.answer.after_ms < 1000 * wait_s - _EARLY_MS
+    if status_of(look) == 304:
+        cut = _waited(look) and early
+        stage.check("etag_holds", not cut, "a wait ended early though nothing changed", look)
+    elif status_of(look) == 200 and old is not None:
+        unseen = given is not None and new == old
+        stage.check("etag_holds", not unseen, "an ETag given back got 200 with itself", look)
+        changed = _bare(task_in(before)) != _bare(task_in(look))
+        stale = changed and new == old
+        text = "ETag stayed while the task changed"
+        stage.check("etag_holds", not stale, text, before, look)
+
+
+def _tag_settles(stage: Stage, drawn: Drawn) -> None:
+    """The tag of a task that has ended matches; its picture may still be on its way to us."""
+    if not drawn.ended or drawn.tag is None:
+        return
+    for number in range(_TRIES):
+        look = stage.look(drawn, {"If-None-Match": drawn.tag or ""})
+        if status_of(look) != 200:
+            break
+        pause(number)
+    text = "an ETag given back after the end is never 304"
+    stage.check("etag_holds", status_of(look) == 304, text, look)
+
+
+def kept(stage: Stage, drawn: Drawn) -> None:
+    """What was submitted is what every look has shown."""
+    for name, rule in (("prompt", "text_kept"), ("state", "state_kept")):
+        if name not in drawn.sent:
+            continue
+        wrong = [each for each in drawn.looks if _of(each, name) != drawn.sent[name]]
+        text = f"{name} came back otherwise than it was sent"
+        stage.check(rule, not wrong, text, drawn.submit, *wrong[:1])
+
+
+def _of(look: Exchange, name: str) -> Any:
+    return (task_in(look) or {}).get(name)
+
+
+def _bare(task: Mapping[str, Any] | None) -> Mapping[str, Any]:
+    return {name: value for name, value in (task or {}).items() if name not in _ADDRESSES}
