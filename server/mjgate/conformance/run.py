@@ -11,7 +11,9 @@ from mjgate.conformance.corners import corners
 from mjgate.conformance.exchange import Request
 from mjgate.conformance.generate import generate
 from mjgate.conformance.profile import Profile
+from mjgate.conformance.receiver import receiving
 from mjgate.conformance.session import Ended, Habits, Session
+from mjgate.conformance.stories import STORIES, Stage, tell, tell_all
 from mjgate.conformance.verdict import CannotRun, Verdict
 from mjgate.conformance.wire import NoAnswer, Tokens
 
@@ -34,6 +36,8 @@ class Options:
     receiver: str | None = None
     max_time_s: float | None = None
     timeout_s: float = 30.0
+    patience_s: float = 900.0
+    """How long a task may take to its end, and a callback to come."""
     stories: bool = True
 
 
@@ -115,13 +119,14 @@ def _status(session: Session, request: Request) -> int:
 
 def _ask(session: Session, options: Options) -> None:
     try:
+        # Pictures cost money: the stories make more of the first than chance does.
+        if options.stories:
+            _tell_stories(session, options)
         for request in corners(session):
             try:
                 session.ask(request)
             except Withheld:
                 continue
-        if options.stories:
-            _tell_stories(session, options)
         generate(session, options.seed, options.max_examples)
     except Ended as why:
         session.note(f"The run ended early: {why}.")
@@ -129,6 +134,8 @@ def _ask(session: Session, options: Options) -> None:
 
 def _tell_stories(session: Session, options: Options) -> None:
     """Every story whose rules the profile asks for."""
+    with receiving(options.receiver, session.target) as receiver:
+        tell_all(Stage(session, receiver, options.patience_s))
 
 
 def tell_story(session: Session, options: Options, name: str) -> None:
@@ -137,7 +144,11 @@ def tell_story(session: Session, options: Options, name: str) -> None:
     Raises:
         CannotRun: there is none of this name.
     """
-    raise CannotRun(f"there is no story {name}")
+    story = next((each for each in STORIES if each.name == name), None)
+    if story is None:
+        raise CannotRun(f"there is no story {name}")
+    with receiving(options.receiver, session.target) as receiver:
+        tell(Stage(session, receiver, options.patience_s), story)
 
 
 def _look_back(session: Session) -> None:
