@@ -159,11 +159,17 @@ class Manners:
     `overlooks`: kinds of `Wrong` that it does not see.
     `hasty`: its answer to a good request, in place of the right one.
     `sees`: whether whoever asks may see a task, by `fetch`, `list` or `change`.
+    `named`: the id of a new task, by its number.
     `shown`: a task as fetch, list and callbacks show it, given the task.
+    `listed`: the tasks of a list, given those asked for and some others.
     `statement`: what a token may spend or has spent.
     `posts`: what is posted in place of a callback.
+    `recalls`: what a known key calls for, given whether body and operation are the same:
+    `replay`, `reused` or `ignored`.
+    `waits` for a change where it says so, `knows` a tag that comes back.
     `leaving`: the last hand at each answer.
     `written`: the bytes of a body.
+    `pause_s`: how long it thinks.
     """
 
     asker: Callable[[Call, str | None], str | None] = lambda call, asker: asker
@@ -172,7 +178,6 @@ class Manners:
     sees: Callable[[str, Task, bool], bool] = lambda way, task, owned: owned
     named: Callable[[int], str] = str
     life: Life = LIFE
-    made: Callable[[Task], Task] = lambda task: task
     shown: Callable[[Task, Body], Body] = lambda task, body: body
     listed: Callable[[list[Body], list[Body]], list[Body]] = lambda tasks, everything: tasks
     statement: Callable[[Body], Body] = lambda body: body
@@ -184,6 +189,8 @@ class Manners:
         "utf-8", "replace"
     )
     waits: bool = True
+    knows: Callable[[Call], bool] = lambda call: True
+    changes_early: bool = False
     pause_s: Callable[[Call], float] = lambda call: 0
 
 
@@ -305,7 +312,8 @@ class Honest:
         parent = self._find("change", call.asker, str(given))
         if usable and parent is None:
             raise Refused(error(404, f"There is no task {given} of this token."))
-        if parent is not None and parent.status != "SUCCESS":
+        early = parent is not None and parent.status != "SUCCESS"
+        if early and not self.manners.changes_early:
             return Reply(200, result(4, "关联任务状态错误", None))
         action = body.get("action")
         action = action if isinstance(action, str) and action else "UPSCALE"
@@ -334,7 +342,6 @@ class Honest:
             self.manners.life,
             parent=parent,
         )
-        task = self.manners.made(task)
         self.tasks[task.id] = task
         self._enter("hold", task, task.price, 0)
         living = asyncio.ensure_future(self._live(task))
@@ -422,7 +429,8 @@ class Honest:
                     await asyncio.wait_for(task.changed.wait(), min(60, int(asked[1])))
         tag = self.manners.tag(task)
         headers = (("etag", f'W/"{tag}"'), *headers)
-        if tag in known or call.header("if-none-match").strip() == "*":
+        known_now = tag in known or call.header("if-none-match").strip() == "*"
+        if known_now and self.manners.knows(call):
             return Reply(304, None, headers)
         return Reply(200, self._shown(task), headers)
 

@@ -835,6 +835,12 @@ TASKS = (
         life(*_restated(LIFE)),
     ),
     Mutant(
+        "changes too early",
+        "a task that has not ended can be changed",
+        ("changes_only_finished",),
+        Manners(changes_early=True, life=(*LIFE[:-1], *[LIFE[-2]] * 10, LIFE[-1])),
+    ),
+    Mutant(
         "100% too early",
         "`progress` is 100% before the end",
         ("progress_is_true",),
@@ -1029,6 +1035,12 @@ AROUND = (
         "`ETag` is another each time",
         ("etag_holds",),
         Manners(tag=lambda task: f"{task.id}.{next(_ANEW)}"),
+    ),
+    Mutant(
+        "tags unread",
+        "an `ETag` given back is answered 200 with itself",
+        ("etag_holds",),
+        Manners(knows=lambda call: False),
     ),
     Mutant(
         "one tag for all",
