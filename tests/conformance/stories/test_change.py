@@ -14,8 +14,8 @@ def test_changes_that_name_their_picture_break_nothing(staged: Open) -> None:
     other_changes(stage)
     long_prompt(stage)
     assert [] == broken(stage)
-    assert stage.change is not None
-    assert ("UPSCALE", "SUCCESS") == (stage.change.task["action"], stage.change.status)
+    assert stage.second is not None
+    assert ("UPSCALE", "SUCCESS") == (stage.second.task["action"], stage.second.status)
     assert 9 == stage.session.findings.applied["change_names_parent"]
     assert 1 + 3 + 1 == stage.session.allowance.accepted
 
@@ -58,7 +58,7 @@ def test_only_a_picture_that_was_drawn_can_be_changed(staged: Open) -> None:
     stage = staged(Manners(life=(*LIFE[:-1], ("FAILURE", "62%"))))
     one_change(stage)
     assert "ended as FAILURE, so UPSCALE was not asked for" in notes(stage)
-    assert stage.change is None
+    assert stage.second is None
 
 
 def test_a_change_that_is_refused_is_noted(staged: Open) -> None:
@@ -73,11 +73,18 @@ def test_a_change_that_is_refused_is_noted(staged: Open) -> None:
 def test_nothing_is_changed_beyond_what_is_allowed(staged: Open) -> None:
     stage = staged(allow=1)
     one_change(stage)
-    assert (None, None) == (stage.picture and None, stage.change)
+    assert stage.second is None
     assert 1 == stage.session.allowance.accepted
     long_prompt(stage)
     list_of_two(stage)
     assert 1 == stage.session.allowance.accepted
+
+
+def test_a_list_of_two_finds_its_second_task_itself(staged: Open) -> None:
+    stage = staged()
+    list_of_two(stage)
+    assert [] == broken(stage)
+    assert 2 == stage.session.allowance.accepted
 
 
 def test_a_list_backwards_is_found(staged: Open) -> None:

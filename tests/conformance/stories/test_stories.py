@@ -27,8 +27,12 @@ def test_all_are_told_where_there_is_enough(staged: Open) -> None:
 @pytest.mark.parametrize(
     ("allow", "untold"),
     [
-        (None, "picture (1), callbacks (1), one_change (2), list_of_two (1), tenants (1), "),
-        (1, "told: one_change (1), long_prompt (1), other_changes (2)."),
+        (
+            None,
+            "told: picture (1), callbacks (1), one_change (2), tenants (1), long_prompt (2), "
+            "list_of_two (2), key (1), other_changes (3).",
+        ),
+        (1, "told: one_change (1), long_prompt (1), list_of_two (1), other_changes (2)."),
         (2, "told: long_prompt (1), other_changes (2)."),
         (3, "told: other_changes (2)."),
         (4, "told: other_changes (2)."),

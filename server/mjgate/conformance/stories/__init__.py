@@ -38,9 +38,9 @@ STORIES: Sequence[Story] = (
     ),
     Story("callbacks", callbacks, ("callback_arrives", "callback_is_fetch")),
     Story("one_change", one_change, ("change_names_parent",), 1),
-    Story("list_of_two", list_of_two, ("list_in_order",)),
     Story("tenants", tenants, ("tenants_apart",)),
     Story("long_prompt", long_prompt, ("text_kept",), 1),
+    Story("list_of_two", list_of_two, ("list_in_order",), 1),
     Story("key", key, ("key_holds",)),
     Story("other_changes", other_changes, ("change_names_parent",), 2),
 )
@@ -52,7 +52,7 @@ def tell_all(stage: Stage) -> None:
     for story in STORIES:
         if story.rules and set(story.rules) <= profile.unasked:
             continue
-        needs = story.submits + (story.about_picture and stage.picture is None)
+        needs = _needs(stage, story)
         if needs > stage.session.allowance.left:
             untold.append((story.name, needs))
         elif why := _untellable(stage, story):
@@ -64,6 +64,12 @@ def tell_all(stage: Stage) -> None:
         stage.session.note(
             f"Stories that need more submits than were left (--allow-submits) were not told: {names}."
         )
+
+
+def _needs(stage: Stage, story: Story) -> int:
+    """How many submits it needs now."""
+    own = 0 if story.name == "list_of_two" and stage.second else story.submits
+    return own + (story.about_picture and stage.picture is None)
 
 
 def tell(stage: Stage, story: Story) -> None:

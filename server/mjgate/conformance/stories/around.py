@@ -102,7 +102,7 @@ def _judge_posts(stage: Stage, drawn: Drawn, posts: Sequence[Post]) -> None:
     own = all(task.get("id") == drawn.id for task in tasks)
     stage.check("callback_arrives", own, "a callback is of another task", *led)
     memory = Memory()
-    back = [told for task in tasks if (told := memory.went_back(task))]
+    back = [told for task in tasks if (told := memory.went_back(task, drawn.submit))]
     stage.check("callback_arrives", not back, "callbacks go backwards", *led)
     if drawn.ended:
         last = any(task.get("status") == drawn.status for task in tasks)

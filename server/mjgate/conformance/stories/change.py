@@ -3,6 +3,7 @@
 from mjgate.conformance.stories.follow import follow, kept
 from mjgate.conformance.stories.stage import (
     CHANGE,
+    PROMPT,
     STATE,
     Drawn,
     Stage,
@@ -19,7 +20,7 @@ def one_change(stage: Stage) -> None:
     """A picture is upscaled; what comes of it names the picture, and ends too."""
     made = _changed(stage, "UPSCALE", 1)
     if made is not None:
-        stage.change = made
+        stage.second = made
         follow(stage, made)
 
 
@@ -35,12 +36,16 @@ def long_prompt(stage: Stage) -> None:
     """A prompt of 5,000 characters comes back whole."""
     made = stage.imagine(LONG_PROMPT, STATE) if stage.session.may_submit() else None
     if made is not None:
+        stage.second = stage.second or made
         kept(stage, made)
 
 
 def list_of_two(stage: Stage) -> None:
     """Two tasks are listed in the order asked for, an unknown one is left out."""
-    first, second = stage.drawn(), stage.change
+    first = stage.drawn()
+    if stage.second is None and stage.session.may_submit():
+        stage.second = stage.imagine(PROMPT, STATE)
+    second = stage.second
     if first is None or second is None:
         return
     numeric = second.id.isascii() and second.id.isdecimal()

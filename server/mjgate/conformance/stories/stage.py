@@ -68,7 +68,8 @@ class Stage:
     receiver: Receiver | None = None
     patience_s: float = 900.0
     picture: Drawn | None = None
-    change: Drawn | None = None
+    second: Drawn | None = None
+    """Another task, for stories about two."""
 
     def asks(self, rule: str) -> bool:
         """Whether the server is held to a rule."""
