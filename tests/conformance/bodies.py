@@ -200,7 +200,7 @@ def _text(body: Mapping[str, Any], name: str, most: int | None) -> Found:
 
 
 def _is_whole(value: Any) -> bool:
-    """JSON Schema takes 1.0 for a whole number from Draft 6 on; Draft 4, which is ours, does not."""
+    """1.0 is none in Draft 4, which OpenAPI 3.0 is close to."""
     return isinstance(value, int) and not isinstance(value, bool)
 
 

@@ -178,6 +178,7 @@ class Manners:
     sees: Callable[[str, Task, bool], bool] = lambda way, task, owned: owned
     named: Callable[[int], str] = str
     life: Life = LIFE
+    step_s: float = STEP_S
     shown: Callable[[Task, Body], Body] = lambda task, body: body
     listed: Callable[[list[Body], list[Body]], list[Body]] = lambda tasks, everything: tasks
     statement: Callable[[Body], Body] = lambda body: body
@@ -269,7 +270,9 @@ class Honest:
         asker = self.manners.asker(call, who(call))
         if asker is None:
             challenge = ("www-authenticate", 'ApiKey header="mj-api-secret", Bearer')
-            raise Refused(replace(error(401, "the token is missing or wrong"), headers=(challenge,)))
+            raise Refused(
+                replace(error(401, "the token is missing or wrong"), headers=(challenge,))
+            )
         return asker
 
     def _check(self, found: bodies.Found) -> None:
@@ -372,7 +375,7 @@ class Honest:
         """Its whole life; a callback that cannot be delivered is not sent again."""
         async with aiohttp.ClientSession() as session:
             for _ in task.life[1:]:
-                await asyncio.sleep(STEP_S)
+                await asyncio.sleep(self.manners.step_s)
                 self._move(task)
                 for post in self.manners.posts(task, Post(task.hook, self._shown(task))):
                     if urlsplit(post.address).hostname == "127.0.0.1":

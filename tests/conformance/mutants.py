@@ -283,7 +283,7 @@ ERRORS = (
     ),
     Mutant(
         "another error shape",
-        "an error is `{\"error\": ...}`",
+        'an error is `{"error": ...}`',
         ("error_shape", "body_matches_schema"),
         leaving(
             lambda call, reply: replace(reply, body={"error": reply.body["description"]}),
@@ -660,7 +660,12 @@ _OVERLOOKED: Mapping[str, str] = {
 
 
 ACCEPTED = tuple(
-    Mutant(f"{kind} taken", f"{what} is accepted", ("bad_refused",), Manners(overlooks=frozenset([kind])))
+    Mutant(
+        f"{kind} taken",
+        f"{what} is accepted",
+        ("bad_refused",),
+        Manners(overlooks=frozenset([kind])),
+    )
     for kind, what in _OVERLOOKED.items()
 )
 
@@ -898,7 +903,9 @@ TASKS = (
         "nameless change",
         "a change does not name the task it is of",
         ("change_names_parent",),
-        _says(description=lambda task, text: text.replace(task.parent.id, "") if task.parent else text),
+        _says(
+            description=lambda task, text: text.replace(task.parent.id, "") if task.parent else text
+        ),
     ),
     Mutant(
         "wrong action",
@@ -1065,7 +1072,9 @@ AROUND = (
         "`ETag` is a strong one",
         ("headers_match",),
         leaving(
-            lambda call, reply: reply.having("etag", dict(reply.headers)["etag"].removeprefix("W/")),
+            lambda call, reply: reply.having(
+                "etag", dict(reply.headers)["etag"].removeprefix("W/")
+            ),
             (FETCH,),
             (200,),
         ),
@@ -1086,16 +1095,16 @@ AROUND = (
         "remaining wrong",
         "what remains is not what is left",
         ("statements_exact",),
-        Manners(
-            statement=lambda body: {**body, "remaining": "7"} if "remaining" in body else body
-        ),
+        Manners(statement=lambda body: {**body, "remaining": "7"} if "remaining" in body else body),
     ),
     Mutant(
         "oldest first",
         "the lines of a usage come oldest first",
         ("statements_exact",),
         Manners(
-            statement=lambda body: {**body, "lines": body["lines"][::-1]} if "lines" in body else body
+            statement=lambda body: (
+                {**body, "lines": body["lines"][::-1]} if "lines" in body else body
+            )
         ),
     ),
 )
@@ -1123,7 +1132,7 @@ def table() -> str:
     lines = [
         "# What a conformance run finds",
         "",
-        f"Each of these {len(MUTANTS)} servers breaks the contract in one way; a run finds {found}.",
+        f"Each of {len(MUTANTS)} servers breaks the contract in one way. A run finds {found}.",
         "`test_mutants.py` holds this table to the truth.",
         "",
         "| what is wrong | found by a rule among |",

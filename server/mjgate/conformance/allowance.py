@@ -108,8 +108,13 @@ def harmless(request: Request) -> bool:
 
 
 def is_accepted(answer: Answer) -> bool:
-    """Whether an answer may stand for a picture being drawn: 2xx that is no plain refusal."""
+    """Whether an answer may stand for a picture being drawn.
+
+    That is 2xx, unless it is a plain refusal, or the answer to an earlier submit given again.
+    """
     if answer.status in _REFUSED_STATUSES or answer.status >= 500:
+        return False
+    if answer.header("idempotency-replayed") == "true":
         return False
     try:
         body = json_of(answer.body)

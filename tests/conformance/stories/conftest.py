@@ -49,5 +49,10 @@ def broken(stage: Stage) -> list[tuple[str, str]]:
     return [(each.rule, each.text) for each in stage.session.findings.failures()]
 
 
+def applied(stage: Stage) -> dict[str, int]:
+    """How often each rule was applied so far."""
+    return stage.session.findings.totals()
+
+
 def notes(stage: Stage) -> str:
     return "\n".join(stage.session.findings.said())

@@ -4,7 +4,7 @@ import pytest
 
 from mjgate.conformance.stories.change import list_of_two, long_prompt, one_change, other_changes
 from tests.conformance.honest import LIFE, Manners, Reply, result
-from tests.conformance.stories.conftest import Open, broken, notes
+from tests.conformance.stories.conftest import Open, applied, broken, notes
 
 
 def test_changes_that_name_their_picture_break_nothing(staged: Open) -> None:
@@ -16,7 +16,7 @@ def test_changes_that_name_their_picture_break_nothing(staged: Open) -> None:
     assert [] == broken(stage)
     assert stage.second is not None
     assert ("UPSCALE", "SUCCESS") == (stage.second.task["action"], stage.second.status)
-    assert 9 == stage.session.findings.applied["change_names_parent"]
+    assert 9 == applied(stage)["change_names_parent"]
     assert 1 + 3 + 1 == stage.session.allowance.accepted
 
 
@@ -91,9 +91,9 @@ def test_a_list_backwards_is_found(staged: Open) -> None:
     stage = staged(Manners(listed=lambda tasks, everything: tasks[::-1]))
     one_change(stage)
     list_of_two(stage)
-    assert "a list of two tasks and an unknown one is not the two, in order" in dict(
-        (text, rule) for rule, text in broken(stage)
-    )
+    assert "a list of two tasks and an unknown one is not the two, in order" in {
+        text for _, text in broken(stage)
+    }
 
 
 def test_a_list_that_is_none_is_found(staged: Open) -> None:

@@ -6,15 +6,15 @@ import pytest
 
 from mjgate.conformance.stories.follow import follow, picture
 from tests.conformance.honest import LIFE, Call, Manners, Reply, error, result
-from tests.conformance.stories.conftest import Open, broken, notes
+from tests.conformance.stories.conftest import Open, applied, broken, notes
 
 
 def test_a_picture_that_keeps_all_rules_breaks_none(staged: Open) -> None:
     stage = staged()
     picture(stage)
-    applied = stage.session.findings.applied
+    times = applied(stage)
     for rule in ("every_task_ends", "etag_holds", "text_kept", "state_kept"):
-        assert applied[rule]
+        assert times[rule]
     assert [] == broken(stage)
     assert stage.picture is not None
     assert stage.picture.status == "SUCCESS"
@@ -71,14 +71,14 @@ def test_a_change_of_a_task_that_has_not_ended_is_wrong(staged: Open) -> None:
 def test_a_task_that_has_ended_at_once_is_not_changed_too_early(staged: Open) -> None:
     stage = staged(Manners(life=LIFE[-1:]))
     picture(stage)
-    assert not stage.session.findings.applied["changes_only_finished"]
+    assert not applied(stage)["changes_only_finished"]
     assert [] == broken(stage)
 
 
 def test_the_last_submit_is_not_spent_on_a_change_too_early(staged: Open) -> None:
     stage = staged(allow=1)
     picture(stage)
-    assert not stage.session.findings.applied["changes_only_finished"]
+    assert not applied(stage)["changes_only_finished"]
 
 
 @pytest.mark.parametrize(
@@ -89,8 +89,7 @@ def test_the_last_submit_is_not_spent_on_a_change_too_early(staged: Open) -> Non
     ],
 )
 def test_a_tag_is_held_to_its_word(staged: Open, manners: Manners, text: str) -> None:
-    slow = (*LIFE[:-1], *[("IN_PROGRESS", "62%")] * 3, LIFE[-1])
-    stage = staged(replace(manners, life=slow))
+    stage = staged(replace(manners, step_s=0.1))
     picture(stage)
     assert ("etag_holds", text) in broken(stage)
 
@@ -103,10 +102,7 @@ def test_a_tag_that_is_new_each_time_never_matches(staged: Open) -> None:
 
 
 def test_a_tag_that_is_ignored_is_found(staged: Open) -> None:
-    def unread(call: Call, reply: Reply) -> Reply:
-        return reply
-
-    stage = staged(Manners(knows=lambda call: False, leaving=unread))
+    stage = staged(Manners(knows=lambda call: False, waits=False, step_s=0.2))
     picture(stage)
     assert ("etag_holds", "an ETag given back got 200 with itself") in broken(stage)
 

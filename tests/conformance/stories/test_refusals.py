@@ -5,7 +5,7 @@ import pytest
 from mjgate.conformance.profile import Profile
 from mjgate.conformance.stories.refusals import bad_tokens, errors
 from tests.conformance.honest import Call, Manners, Reply
-from tests.conformance.stories.conftest import Open, broken
+from tests.conformance.stories.conftest import Open, applied, broken
 
 
 @pytest.mark.parametrize("allow", [None, 0, 5])
@@ -14,7 +14,7 @@ def test_an_honest_server_refuses_all_of_it(staged: Open, allow: int | None) -> 
     errors(stage)
     bad_tokens(stage)
     assert [] == broken(stage)
-    assert 18 == stage.session.findings.applied["bad_token_refused"]
+    assert 18 == applied(stage)["bad_token_refused"]
     assert 0 == stage.session.allowance.accepted
 
 

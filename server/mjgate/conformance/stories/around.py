@@ -3,14 +3,12 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from mjgate.conformance.contract_view import CHANGE, IMAGINE, LIST
 from mjgate.conformance.memory import Memory
 from mjgate.conformance.receiver import Post
 from mjgate.conformance.stories.follow import follow
 from mjgate.conformance.stories.stage import (
-    CHANGE,
     ENDS,
-    IMAGINE,
-    LIST,
     Drawn,
     Stage,
     accepted,

@@ -4,10 +4,9 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from mjgate.conformance.contract_view import CHANGE, LIST
 from mjgate.conformance.exchange import Exchange
 from mjgate.conformance.stories.stage import (
-    CHANGE,
-    LIST,
     Drawn,
     Stage,
     accepted,
@@ -44,7 +43,7 @@ def _change_too_early(stage: Stage, drawn: Drawn) -> None:
         return
     made = stage.session.post(CHANGE, change_of(drawn, "REROLL"))
     if accepted(made) is None:
-        stage.session.held("changes_only_finished")
+        stage.session.held("changes_only_finished", made.operation or "")
         return
     look = stage.look(drawn)
     if task_in(look) is not None and not drawn.ended:

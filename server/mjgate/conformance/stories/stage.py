@@ -70,6 +70,8 @@ class Stage:
     picture: Drawn | None = None
     second: Drawn | None = None
     """Another task, for stories about two."""
+    tried: bool = False
+    """Whether the picture was asked for; what was refused is not asked for again."""
 
     def asks(self, rule: str) -> bool:
         """Whether the server is held to a rule."""
@@ -83,7 +85,7 @@ class Stage:
     def check(self, rule: str, good: bool, text: str, *led: Exchange) -> bool:
         """Applies a rule once."""
         if good:
-            self.session.held(rule)
+            self.session.held(rule, (led[-1].operation if led else None) or "")
         else:
             self.session.broke(rule, text, *led)
         return good
@@ -115,7 +117,8 @@ class Stage:
 
     def drawn(self) -> Drawn | None:
         """The picture that the stories are about, submitted by whoever needs it first."""
-        if self.picture is None and self.session.may_submit():
+        if not self.tried and self.session.may_submit():
+            self.tried = True
             self.picture = self.imagine(PROMPT, STATE)
         return self.picture
 
