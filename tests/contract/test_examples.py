@@ -77,6 +77,27 @@ def test_every_body_has_an_example_but_those_never_sent_and_the_callbacks(place:
     assert "examples" in document or "callbacks" in place or "201" in place
 
 
+@pytest.mark.parametrize("name", DOCUMENT["components"]["headers"])
+def test_every_header_of_an_answer_has_an_example(name: str) -> None:
+    assert "example" in DOCUMENT["components"]["headers"][name]
+
+
+def test_every_header_of_an_answer_is_one_of_the_components() -> None:
+    responses = [
+        *DOCUMENT["components"]["responses"].values(),
+        *(
+            response
+            for place, node in walk(DOCUMENT["paths"])
+            if place[-1:] == ("responses",) and "callbacks" not in place
+            for response in node.values()
+            if "$ref" not in response
+        ),
+    ]
+    headers = [header for response in responses for header in response["headers"].values()]
+    assert headers
+    assert set() == {tuple(header) for header in headers} - {("$ref",)}
+
+
 @pytest.mark.parametrize(
     ("schema", "value"),
     [

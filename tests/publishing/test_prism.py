@@ -4,6 +4,7 @@ The mock knows nothing of us but the contract. It refuses what the contract refu
 with the contract's examples.
 """
 
+import json
 import re
 import subprocess
 from collections.abc import Iterator
@@ -76,6 +77,27 @@ async def test_the_client_reads_each_example_as_it_is_written(
     operation, call = reply.operation.module, arguments(reply.operation)
     for answer in await both(operation, prism, call, code=str(reply.status), example=name):
         assert written == samples.canonical(plain(answer.parsed))
+
+
+def headers(reply: Reply) -> dict[str, Any]:
+    """The example of each header that this answer may have."""
+    said = samples.resolved(reply.operation.document["responses"][str(reply.status)])
+    written = {name: samples.resolved(header) for name, header in said["headers"].items()}
+    return {name: header["example"] for name, header in written.items()}
+
+
+@pytest.mark.parametrize("reply", REPLIES, ids=str)
+async def test_the_headers_of_the_mock_are_those_of_the_examples(prism: str, reply: Reply) -> None:
+    operation, call = reply.operation.module, arguments(reply.operation)
+    written = headers(reply)
+    assert "X-Request-Id" in written
+    for answer in await both(operation, prism, call, code=str(reply.status)):
+        came = {name: answer.headers.get(name) for name in written}
+        assert {name: in_header(value) for name, value in written.items()} == came
+
+
+def in_header(value: Any) -> str:
+    return json.dumps(value) if isinstance(value, bool | int) else str(value)
 
 
 BODIES: list[Any] = [

@@ -5,7 +5,6 @@ import sys
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, TextIO, TypeVar
-from unicodedata import category
 
 import click
 import orjson
@@ -73,14 +72,6 @@ def print_table(headers: Sequence[str], rows: Sequence[Sequence[Any]], empty: st
         click.echo(tabulate(rows, headers=headers, tablefmt="simple", disable_numparse=True))
     else:
         click.echo(empty)
-
-
-def harmless(text: str) -> str:
-    """What others wrote, without the signs by which it would command a terminal."""
-    plain = text.replace("\r\n", NEWLINE)
-    return "".join(
-        sign if sign in "\n\t" or category(sign) not in ("Cc", "Cf") else "\ufffd" for sign in plain
-    )
 
 
 def is_text(word: str) -> bool:

@@ -11,7 +11,6 @@ from psycopg_pool import AsyncConnectionPool
 from mjgate.callback import Caller
 from mjgate.commands.frame import (
     asked_wrong,
-    harmless,
     json_option,
     print_json,
     print_table,
@@ -19,6 +18,7 @@ from mjgate.commands.frame import (
 )
 from mjgate.config import Config, read_config
 from mjgate.domain.delivery import Reply, Result, State
+from mjgate.domain.display import harmless
 from mjgate.domain.hook import parse_hook
 from mjgate.domain.signature import new_secret, signed_headers
 from mjgate.domain.task import SUCCESS, Task

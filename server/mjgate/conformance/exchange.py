@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
+from mjgate.domain.display import harmless
+
 TOKEN_HEADERS = ("mj-api-secret", "authorization")
 MOST_SHOWN = 4_000
 """Bytes of a body that a report shows; a stored case has all of it."""
@@ -34,19 +36,28 @@ class Request:
         return next((value for key, value in self.headers if key.lower() == name.lower()), None)
 
     def curl(self) -> str:
-        """A command that sends the same again; the token is `$TOKEN` or `$SECOND_TOKEN`."""
-        words = ["curl", "-i", "-X", self.method]
+        """A command for bash that sends the same again; the token is `$TOKEN` or `$SECOND_TOKEN`.
+
+        What a terminal might obey stands in it escaped.
+        """
+        words = ["curl", "-i", *_literal(self.url), "-X", _quoted(self.method)]
         for name, value in self.headers:
-            words += ["-H", shlex.quote(f"{name}: {value}")]
+            words += ["-H", _quoted(f"{name}: {value}" if value else f"{name};")]
         shown = {"token": "$TOKEN", "second": "$SECOND_TOKEN", "bad": "not-a-token"}.get(
             self.sender
         )
         if shown is not None:
             prefix = "Bearer " if self.form == "Authorization" else ""
             words += ["-H", f'"{self.form}: {prefix}{shown}"']
-        if self.body is not None:
-            words += ["--data-binary", _quoted(self.body)]
-        return " ".join([*words, shlex.quote(self.url)])
+        if self.body is None:
+            return " ".join([*words, _quoted(self.url)])
+        if self.header("Content-Type") is None:
+            words += ["-H", "'Content-Type:'"]
+        if b"\0" not in self.body:
+            return " ".join([*words, "--data-raw", _quoted(self.body), _quoted(self.url)])
+        # No argument of a command can hold the byte 0.
+        piped = "".join(map(_octal, self.body))
+        return " ".join([f"printf '{piped}' |", *words, "--data-binary @-", _quoted(self.url)])
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -123,19 +134,33 @@ def headers_of(pairs: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     return ((k, v) for k, v in pairs.items() if k.lower() not in TOKEN_HEADERS)
 
 
-def _quoted(body: bytes) -> str:
+def _literal(url: str) -> Iterator[str]:
+    """The options by which curl sends this address as it is written."""
+    if any(sign in url for sign in "[]{}"):
+        yield "-g"
+    if "/." in urlsplit(url).path:
+        yield "--path-as-is"
+
+
+def _quoted(word: bytes | str) -> str:
+    raw = word.encode(errors="surrogateescape") if isinstance(word, str) else word
     try:
-        text = body.decode()
+        text = raw.decode()
     except UnicodeDecodeError:
         text = None
-    if text is None or any(ord(sign) < 32 or ord(sign) == 127 for sign in text):
-        return "$'" + "".join(map(_escaped, body)) + "'"
+    if text is None or "\n" in text or "\t" in text or harmless(text) != text:
+        return "$'" + "".join(map(_escaped, raw)) + "'"
     return shlex.quote(text)
 
 
 def _escaped(byte: int) -> str:
     plain = 32 <= byte < 127 and byte not in b"'\\"
     return chr(byte) if plain else f"\\x{byte:02x}"
+
+
+def _octal(byte: int) -> str:
+    plain = 32 <= byte < 127 and byte not in b"'\\%"
+    return chr(byte) if plain else f"\\{byte:03o}"
 
 
 def _encoded(body: bytes) -> dict[str, str]:
