@@ -1,25 +1,82 @@
 """`mjgate conformance`: whether a server keeps the contract."""
 
+import os
 import random
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from mjgate.commands.frame import harmless
+from mjgate.domain.display import harmless
+
+if TYPE_CHECKING:
+    from mjgate.conformance.verdict import Verdict
 
 _MISSING = 'mjgate conformance needs more packages: pip install "mjgate[conformance]"'
+_COULD_NOT_RUN = 2
+_file = click.Path(path_type=Path)
 
 
-@click.command()
+class _Conformance(click.Group):
+    """A group that takes what names none of its commands for the words of `run`."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        is_own = not args or args[0] in self.commands or args[0] in ctx.help_option_names
+        return super().parse_args(ctx, args if is_own else ["run", *args])
+
+
+@click.group(cls=_Conformance)
+def conformance() -> None:
+    """Whether a server keeps the contract: mjgate conformance URL.
+
+    That is short for: mjgate conformance run URL. See: mjgate conformance run --help.
+    """
+
+
+@conformance.command()
 @click.argument("url")
-@click.option("--token", envvar="MJGATE_CONFORMANCE_TOKEN", default="", help="Of the server.")
-@click.option("--second-token", envvar="MJGATE_CONFORMANCE_SECOND_TOKEN", default="")
+@click.option("--token", envvar="CONFORMANCE_TOKEN", default="", help="Of the server.")
+@click.option(
+    "--second-token",
+    envvar="CONFORMANCE_SECOND_TOKEN",
+    default="",
+    help="Another, that must not see the tasks of the first.",
+)
 @click.option("--profile", "profile_name", default="mjgate", show_default=True)
 @click.option("--max-examples", type=click.IntRange(0), default=50, show_default=True)
 @click.option("--seed", type=click.IntRange(0), help="Repeats a run; else a random one.")
 @click.option("--allow-submits", type=click.IntRange(1), help="How many pictures it may draw.")
 @click.option("--max-time", type=click.FloatRange(1), help="Seconds, after which it ends.")
-def conformance(
+@click.option(
+    "--report",
+    "folder",
+    type=_file,
+    metavar="DIR",
+    help="Write report.json, report.html, junit.xml and cases/ there.",
+)
+@click.option("--junit", type=_file, metavar="FILE", help="Write JUnit's XML there.")
+@click.option("--json", "as_json", is_flag=True, help="Print report.json in place of the text.")
+@click.option(
+    "--baseline",
+    type=_file,
+    metavar="FILE",
+    help="Known failures, each excused until a day; see: mjgate conformance baseline.",
+)
+@click.option(
+    "--fail-under",
+    "least",
+    type=click.FloatRange(0, 100),
+    default=100.0,
+    metavar="PERCENT",
+    help="Pass where at least this share of the judged answers was right, whatever broke in the "
+    "others. An answer that broke two rules counts as two. Known failures and what the profile "
+    "lets pass count as right. At 100, which is the default, there may be no failure.",
+)
+def run(
     url: str,
     token: str,
     second_token: str,
@@ -28,37 +85,119 @@ def conformance(
     seed: int | None,
     allow_submits: int | None,
     max_time: float | None,
+    folder: Path | None,
+    junit: Path | None,
+    as_json: bool,
+    baseline: Path | None,
+    least: float,
 ) -> None:
     """Ask whether the server at URL keeps the contract.
 
-    Exits with 0 where it does, 1 where it does not, 2 where nothing can be said.
+    Tokens are better given as CONFORMANCE_TOKEN and CONFORMANCE_SECOND_TOKEN, which no list of
+    processes shows. Exits with 0 where it does, 1 where it does not, 2 where nothing can be said.
     """
-    try:
+    with _able():
+        from mjgate.conformance.baseline import apply, read_baseline
         from mjgate.conformance.profile import Profile
-        from mjgate.conformance.run import Options, run
-        from mjgate.conformance.verdict import COULD_NOT_RUN, CannotRun
+        from mjgate.conformance.report.outputs import Outputs
+        from mjgate.conformance.run import Options
+        from mjgate.conformance.run import run as ask
+
+        known = read_baseline(baseline) if baseline else ()
+        outputs = Outputs(folder, junit)
+        outputs.prepare()
+        seed = random.SystemRandom().getrandbits(32) if seed is None else seed
+        click.echo(f"seed {seed}", err=True)
+        options = Options(
+            url=url,
+            token=token,
+            second_token=second_token,
+            max_examples=max_examples,
+            seed=seed,
+            allow_submits=allow_submits,
+            max_time_s=max_time,
+            least=least,
+        )
+        verdict = ask(options, Profile(profile_name, profile_name))
+        verdict = apply(known, verdict, datetime.now(UTC).date())
+        _print(verdict, folder, as_json=as_json)
+        outputs.write(verdict)
+    sys.exit(verdict.exit_code)
+
+
+@conformance.command()
+@click.argument("report", type=_file)
+@click.option(
+    "--expires",
+    type=click.DateTime(["%Y-%m-%d"]),
+    required=True,
+    metavar="DAY",
+    help="The last day, in UTC, on which they are excused, such as 2027-01-31.",
+)
+@click.option("--reason", required=True, help="Why they are; a ticket, a sentence.")
+@click.option("--rule", help="Only failures of this rule.")
+@click.option(
+    "--file",
+    "path",
+    type=_file,
+    metavar="FILE",
+    help="Put them into this baseline, which may not be there yet; its comments are lost.",
+)
+def baseline(
+    report: Path, expires: datetime, reason: str, rule: str | None, path: Path | None
+) -> None:
+    """Write the failures of a report.json as known, for --baseline; print them without --file."""
+    with _able():
+        from mjgate.conformance.baseline import extended, read_baseline, written
+        from mjgate.conformance.report.json import read_failures
+        from mjgate.conformance.report.outputs import put
+
+        failures = [each for each in read_failures(report) if rule in (None, each["rule"])]
+        before = read_baseline(path) if path and path.exists() else ()
+        entries = extended(before, failures, reason, expires.date())
+        if path is None:
+            click.echo(written(entries), nl=False)
+            return
+        put(path, written(entries).encode())
+        click.echo(f"{len(failures):,} failures are known until {expires.date()}: {path}")
+
+
+@contextmanager
+def _able() -> Iterator[None]:
+    """Ends with one line and 2 where nothing can be said of a server."""
+    try:
+        from mjgate.conformance.verdict import CannotRun
+
+        try:
+            yield
+        except CannotRun as why:
+            click.echo(f"mjgate conformance: could not run: {harmless(str(why))}", err=True)
+            if _in_job():
+                from mjgate.conformance.report.github import fault
+
+                click.echo(fault(str(why)), nl=False, err=True)
+            sys.exit(_COULD_NOT_RUN)
     except ModuleNotFoundError as error:
         click.echo(f"{_MISSING} ({error.name} is not installed)", err=True)
-        sys.exit(2)
-    seed = random.SystemRandom().getrandbits(32) if seed is None else seed
-    click.echo(f"seed {seed}", err=True)
-    options = Options(
-        url=url,
-        token=token,
-        second_token=second_token,
-        max_examples=max_examples,
-        seed=seed,
-        allow_submits=allow_submits,
-        max_time_s=max_time,
-    )
-    try:
-        verdict = run(options, Profile(profile_name, profile_name))
-    except CannotRun as why:
-        click.echo(f"mjgate conformance: could not run: {harmless(str(why))}", err=True)
-        sys.exit(COULD_NOT_RUN)
-    for failure in verdict.failures:
-        click.echo(f"FAILED {failure.rule} {failure.operation}: {harmless(failure.text)}")
-    for note in verdict.notes:
-        click.echo(note)
-    click.echo(f"{verdict.cases} cases, {len(verdict.failures)} failures, seed {verdict.seed}")
-    sys.exit(verdict.exit_code)
+        sys.exit(_COULD_NOT_RUN)
+
+
+def _print(verdict: "Verdict", folder: Path | None, *, as_json: bool) -> None:
+    """Says the verdict on standard output; in a job of GitHub also to its pages."""
+    from mjgate.conformance.report import github
+    from mjgate.conformance.report.json import json_report
+    from mjgate.conformance.report.text import text_report
+
+    if as_json:
+        click.echo(json_report(verdict), nl=False)
+    else:
+        text = text_report(verdict, folder)
+        click.echo(github.fenced(text) if _in_job() else text, nl=False)
+    if _in_job():
+        click.echo(github.annotations(verdict), nl=False, err=as_json)
+        github.add_summary(verdict, os.environ.get("GITHUB_STEP_SUMMARY"))
+
+
+def _in_job() -> bool:
+    """Whether this runs in a job of GitHub Actions."""
+    return os.environ.get("GITHUB_ACTIONS") == "true"

@@ -12,6 +12,7 @@ from mjgate.conformance.exchange import Request
 from mjgate.conformance.generate import generate
 from mjgate.conformance.profile import Profile
 from mjgate.conformance.receiver import receiving
+from mjgate.conformance.redact import redacted
 from mjgate.conformance.session import Ended, Habits, Session
 from mjgate.conformance.stories import STORIES, Stage, tell, tell_all
 from mjgate.conformance.verdict import CannotRun, Verdict
@@ -39,6 +40,8 @@ class Options:
     patience_s: float = 900.0
     """How long a task may take to its end, and a callback to come."""
     stories: bool = True
+    least: float = 100.0
+    """Percent of the judged answers that must be right."""
 
 
 def run(options: Options, profile: Profile, habits: Habits | None = None) -> Verdict:
@@ -53,7 +56,8 @@ def run(options: Options, profile: Profile, habits: Habits | None = None) -> Ver
         probe(session, bool(options.token))
         _ask(session, options)
         _look_back(session)
-        return _verdict(session, options, round(1000 * (time.monotonic() - started)))
+        verdict = _verdict(session, options, round(1000 * (time.monotonic() - started)))
+        return redacted(verdict, (options.token, options.second_token))
     finally:
         session.close()
 
@@ -205,6 +209,7 @@ def _verdict(session: Session, options: Options, took_ms: int) -> Verdict:
         allowance=allowance.most,
         notes=findings.said(),
         took_ms=took_ms,
+        least=options.least,
     )
 
 

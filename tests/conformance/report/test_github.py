@@ -1,6 +1,7 @@
 """What GitHub Actions is told, and what it must not obey."""
 
 import re
+from pathlib import Path
 
 import pytest
 from markdown_it import MarkdownIt
@@ -8,12 +9,14 @@ from markdown_it import MarkdownIt
 from mjgate.conformance.report.github import (
     MOST_ANNOTATIONS,
     MOST_SUMMARY,
+    add_summary,
     annotations,
+    fault,
     fenced,
     summary,
 )
 from mjgate.conformance.report.text import text_report
-from mjgate.conformance.verdict import Verdict
+from mjgate.conformance.verdict import CannotRun, Verdict
 from tests.conformance.report.verdicts import (
     ATTACKS,
     BIG,
@@ -67,6 +70,14 @@ def test_a_percent_sign_is_not_taken_for_an_escape() -> None:
     assert unescaped(found[3]).startswith("100%0A: a, b\n")
 
 
+def test_a_run_that_could_not_be_is_one_annotation() -> None:
+    said = fault("no such server\n::error::owned 100%")
+    assert (
+        "::error title=mjgate conformance::could not run: no such server ::error::owned 100%25\n"
+        == said
+    )
+
+
 def test_no_line_of_the_log_is_a_command_of_the_workflow() -> None:
     said = text_report(hostile())
     first, *lines, last = fenced(said).splitlines()
@@ -74,6 +85,19 @@ def test_no_line_of_the_log_is_a_command_of_the_workflow() -> None:
     assert f"::{first.removeprefix('::stop-commands::')}::" == last
     assert last not in lines
     assert first != fenced(said).splitlines()[0]
+
+
+def test_the_summary_is_added_to_what_the_job_has(tmp_path: Path) -> None:
+    path = tmp_path / "summary.md"
+    path.write_text("before\n")
+    add_summary(FAILED, str(path))
+    assert f"before\n{summary(FAILED)}" == path.read_text("utf-8")
+    add_summary(FAILED, None)
+
+
+def test_a_summary_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    with pytest.raises(CannotRun, match="GITHUB_STEP_SUMMARY cannot be written: Is a directory"):
+        add_summary(FAILED, str(tmp_path))
 
 
 def rendered(verdict: Verdict) -> str:

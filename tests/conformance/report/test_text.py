@@ -1,10 +1,11 @@
 """The report on a terminal."""
 
+from dataclasses import replace
 from pathlib import Path
 from unicodedata import category
 
 from mjgate.conformance.report.text import class_of, text_report
-from tests.conformance.report.verdicts import BIG, EMPTY, FAILED, PASSED, hostile, verdict
+from tests.conformance.report.verdicts import BIG, EMPTY, FAILED, PASSED, WAIVED, hostile, verdict
 
 
 def test_a_run_that_passed_says_all_that_there_is_to_know() -> None:
@@ -65,6 +66,13 @@ def test_a_run_that_checked_nothing_says_so_at_its_end() -> None:
 
 def test_a_run_without_allowance_names_none() -> None:
     assert "- 3 submits accepted\n" in text_report(verdict(allowance=None))
+
+
+def test_deviations_that_were_not_met_are_named_alone() -> None:
+    unmet = replace(WAIVED, name="never", times=0)
+    said = text_report(verdict(waived=(unmet, WAIVED)))
+    assert "errors-are-200 (error_shape): errors are HTTP 200 with a code" in said
+    assert "measured]\n  not met: never\n\n" in said
 
 
 def test_an_odd_status_has_a_column_of_its_own() -> None:

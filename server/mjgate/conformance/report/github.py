@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from mjgate.conformance.report.coverage import coverage
 from mjgate.conformance.report.text import told
 from mjgate.conformance.report.words import block, count, line, outcome, sentence, title
-from mjgate.conformance.verdict import Failure, Verdict
+from mjgate.conformance.verdict import CannotRun, Failure, Verdict
 
 MOST_ANNOTATIONS = 10
 """GitHub shows no more errors of one step."""
@@ -41,6 +41,25 @@ def fenced(text: str) -> str:
     """A text for the log, in which no line is taken for a command of the workflow."""
     end = secrets.token_hex(16)
     return f"::stop-commands::{end}\n{text.rstrip()}\n::{end}::\n"
+
+
+def fault(why: str) -> str:
+    """The annotation of a run that could not be."""
+    return f"::error title=mjgate conformance::could not run: {_data(line(why))}\n"
+
+
+def add_summary(verdict: Verdict, path: str | None) -> None:
+    """Add the summary to the file that the job names; nothing where it names none.
+
+    Raises:
+        CannotRun: it cannot be written.
+    """
+    if path:
+        try:
+            with open(path, "a", encoding="utf-8") as file:
+                file.write(summary(verdict))
+        except OSError as error:
+            raise CannotRun(f"GITHUB_STEP_SUMMARY cannot be written: {error.strerror}") from error
 
 
 def _annotations(verdict: Verdict) -> Iterator[str]:

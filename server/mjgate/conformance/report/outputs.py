@@ -50,8 +50,7 @@ class Outputs:
             CannotRun: one cannot be written.
         """
         for path, writer in self._files():
-            with _writing(path):
-                write_whole(path, writer(verdict))
+            put(path, writer(verdict))
 
     def _files(self) -> Iterator[tuple[Path, Writer]]:
         if self.folder:
@@ -65,6 +64,16 @@ _FOLDER: Mapping[str, Writer] = {
     "report.html": lambda verdict: html_report(verdict).encode(),
     "junit.xml": junit_report,
 }
+
+
+def put(path: Path, content: bytes) -> None:
+    """Write a file as a whole or not at all.
+
+    Raises:
+        CannotRun: it cannot be.
+    """
+    with _writing(path):
+        write_whole(path, content)
 
 
 def write_whole(path: Path, content: bytes) -> None:

@@ -70,11 +70,15 @@ def _head(verdict: Verdict) -> Iterator[str]:
 
 
 def _waived(verdict: Verdict) -> Iterator[str]:
-    if rows := [
+    rows = [
         f"  {each.times} x {line(each.name)} ({line(each.rule)}): "
         f"{line(each.reason)} [{line(each.source)}]"
         for each in verdict.waived
-    ]:
+        if each.times
+    ]
+    if unused := [line(each.name) for each in verdict.waived if not each.times]:
+        rows.append(f"  not met: {', '.join(unused)}")
+    if rows:
         yield "\n".join([f"let pass by the profile {line(verdict.profile)}:", *rows])
 
 
