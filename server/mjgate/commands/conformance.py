@@ -119,7 +119,7 @@ def run(
             least=least,
         )
         verdict = ask(options, Profile(profile_name, profile_name))
-        verdict = apply(known, verdict, datetime.now(UTC).date())
+        verdict = outputs.store(apply(known, verdict, datetime.now(UTC).date()))
         _print(verdict, folder, as_json=as_json)
         outputs.write(verdict)
     sys.exit(verdict.exit_code)

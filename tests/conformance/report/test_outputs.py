@@ -27,9 +27,25 @@ def test_a_folder_takes_every_report(tmp_path: Path) -> None:
     assert written == (tmp_path / "a" / "b" / "junit.xml").read_bytes()
 
 
+def test_each_failure_is_stored_as_a_case_and_named(tmp_path: Path) -> None:
+    outputs = Outputs(tmp_path)
+    outputs.prepare()
+    stored = outputs.store(FAILED)
+    assert 3 == len({failure.case for failure in stored.failures})
+    for failure in stored.failures:
+        assert (tmp_path / failure.case).is_file()
+
+
+def test_cases_that_cannot_be_stored_are_told(tmp_path: Path) -> None:
+    (tmp_path / "cases").touch()
+    with pytest.raises(CannotRun, match="cases cannot be written: File exists"):
+        Outputs(tmp_path).store(FAILED)
+
+
 def test_where_nothing_is_asked_for_nothing_is_written(tmp_path: Path) -> None:
     Outputs().prepare()
     Outputs().write(FAILED)
+    assert FAILED == Outputs().store(FAILED)
     assert set() == names(tmp_path)
 
 

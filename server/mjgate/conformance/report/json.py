@@ -127,6 +127,7 @@ def _failure(failure: Failure) -> dict[str, Any]:
         "operation": failure.operation,
         "text": failure.text,
         "where": failure.where,
+        "story": failure.story,
         "times": failure.times,
         "case": failure.case,
         "exchanges": [_exchange(each) for each in failure.exchanges],

@@ -7,16 +7,13 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from mjgate.conformance.cases import FOLDER, store
 from mjgate.conformance.report.html import html_report
 from mjgate.conformance.report.json import json_report
 from mjgate.conformance.report.junit import junit_report
 from mjgate.conformance.verdict import CannotRun, Verdict
 
 Writer = Callable[[Verdict], bytes]
-
-CASES = "cases"
-"""The folder of stored cases within that of a report."""
-
 
 @dataclass(frozen=True, slots=True)
 class Outputs:
@@ -34,7 +31,7 @@ class Outputs:
         """
         if self.folder:
             with _writing(self.folder):
-                (self.folder / CASES).mkdir(parents=True, exist_ok=True)
+                (self.folder / FOLDER).mkdir(parents=True, exist_ok=True)
         for path, _ in self._files():
             with _writing(path):
                 path.parent.mkdir(parents=True, exist_ok=True)
@@ -42,6 +39,17 @@ class Outputs:
                     raise CannotRun(f"{path} cannot be written: it is no regular file")
                 write_whole(path, b"")
                 path.unlink()
+
+    def store(self, verdict: Verdict) -> Verdict:
+        """Write each failure as a case; the verdict names their files.
+
+        Raises:
+            CannotRun: one cannot be written.
+        """
+        if not self.folder:
+            return verdict
+        with _writing(self.folder / FOLDER):
+            return store(verdict, self.folder)
 
     def write(self, verdict: Verdict) -> None:
         """Write each file as a whole or not at all.
