@@ -23,7 +23,7 @@ run: install ## Start the gateway with a sandbox, and say how to draw a first pi
 	@$(BIN)/mjgate serve --sandbox
 
 test-tools:
-	@command -v pgbouncer >/dev/null || { apt-get update -q; apt-get install -y -q pgbouncer; }
+	@command -v pgbouncer >/dev/null && command -v chromium >/dev/null || { apt-get update -q; apt-get install -y -q pgbouncer chromium; }
 
 test: install tools test-tools ## Run all tests, with the coverage gate
 	$(BIN)/python -m pytest -q -n 2 --cov --cov-report=term
