@@ -1,4 +1,4 @@
-"""Draws the picture of a report that openapi/CONFORMANCE.md shows: python -m tests.browser.picture"""
+"""Draws the picture that openapi/CONFORMANCE.md shows: python -m tests.browser.picture [FILE]"""
 
 import asyncio
 import os
@@ -7,7 +7,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from playwright.async_api import async_playwright
+from playwright.async_api import ViewportSize, async_playwright
 
 from mjgate.conformance.report.html import html_report
 from tests.browser.conftest import NAMES, flags
@@ -15,7 +15,7 @@ from tests.conformance.report.verdicts import FAILED
 
 PICTURE = Path(__file__).parents[2] / "openapi" / "conformance.png"
 MOST_BYTES = 200_000
-_SIZE = {"width": 900, "height": 760}
+_SIZE = ViewportSize(width=900, height=760)
 
 
 async def draw(path: Path) -> None:

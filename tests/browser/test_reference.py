@@ -42,7 +42,9 @@ async def check(found: Watched) -> None:
     await found.page.locator(".opblock").first.click()
     await found.page.locator(".opblock .responses-table").first.wait_for()
     assert "errors" not in (await found.page.locator("#pages").inner_text()).lower().split("\n")[:3]
-    assert 0 == await found.page.locator(".errors-wrapper, .loading-container .failed-config").count()
+    assert (
+        0 == await found.page.locator(".errors-wrapper, .loading-container .failed-config").count()
+    )
     assert ([], []) == (found.said, found.strayed)
 
 

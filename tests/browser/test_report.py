@@ -118,9 +118,7 @@ async def test_without_scripts_all_can_be_read_still(chromium: Browser, tmp_path
         assert await found.page.locator("#failure-1 pre").first.is_visible()
 
 
-async def test_nothing_that_a_server_wrote_does_anything(
-    chromium: Browser, tmp_path: Path
-) -> None:
+async def test_nothing_that_a_server_wrote_does_anything(chromium: Browser, tmp_path: Path) -> None:
     async with opened(chromium, tmp_path, hostile()) as found:
         await unfold(found)
         for each in await found.page.locator("summary, button:visible, pre").all():
@@ -128,7 +126,9 @@ async def test_nothing_that_a_server_wrote_does_anything(
         await found.page.locator("button[data-copies]").first.click()
         assert "owned" != await found.page.title()
         assert (await found.page.title()).startswith("failed: ")
-        foreign = "script:not(body > script:last-child), img, iframe, object, base, form, a[href^=h]"
+        foreign = (
+            "script:not(body > script:last-child), img, iframe, object, base, form, a[href^=h]"
+        )
         assert 0 == await found.page.locator(foreign).count()
         assert await found.page.locator("#rules").is_visible()
 

@@ -37,6 +37,9 @@ def test_no_report_of_a_server_that_shows_its_tokens_shows_them(token: str) -> N
 def test_all_else_stays_as_it_was() -> None:
     assert FAILED == redacted(FAILED, [TOKEN, "", "1"])
     sent = exchange(sent=None)
-    assert replace(sent) == redacted(
-        verdict(failures=(failure(exchanges=(sent,)),)), [TOKEN]
-    ).failures[0].exchanges[0]
+    assert (
+        replace(sent)
+        == redacted(verdict(failures=(failure(exchanges=(sent,)),)), [TOKEN])
+        .failures[0]
+        .exchanges[0]
+    )

@@ -44,6 +44,7 @@ class Script:
 
 
 def github(folder: Path, settings: Mapping[str, str]) -> Script:
+    folder.mkdir()
     workflow = yaml.safe_load((CI / "github.yml").read_text("utf-8"))
     (job,) = workflow["jobs"].values()
     commands, kept, environment = [], [], {"GITHUB_ACTIONS": "true"}
@@ -74,6 +75,7 @@ def github(folder: Path, settings: Mapping[str, str]) -> Script:
 
 
 def gitlab(folder: Path, settings: Mapping[str, str]) -> Script:
+    folder.mkdir()
     (job,) = yaml.safe_load((CI / "gitlab.yml").read_text("utf-8")).values()
     assert "always" == job["artifacts"]["when"]
     assert {"MJGATE_VERSION": VERSION} == job["variables"]
@@ -114,7 +116,6 @@ def python(tmp_path: Path) -> Path:
 
 
 async def run(job: Job, python: Path, folder: Path, settings: Mapping[str, str]) -> "Ran":
-    folder.mkdir()
     script = job(folder, settings)
     clean = {name: value for name, value in os.environ.items() if not name.startswith(NAMES)}
     environment = {

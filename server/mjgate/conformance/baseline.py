@@ -144,7 +144,9 @@ class _Reader:
 
     def __init__(self, path: Path, source: bytes) -> None:
         self._path = path
-        self._loader = yaml.SafeLoader(source)
+        # JSON may be indented by tabs, YAML may not; in no string of JSON does one stand.
+        is_json = source.lstrip().startswith(b"{")
+        self._loader = yaml.SafeLoader(source.replace(b"\t", b" ") if is_json else source)
 
     def entries(self) -> tuple[Entry, ...]:
         root = self._loader.get_single_node()
@@ -161,7 +163,9 @@ class _Reader:
     def _entry(self, node: yaml.Node) -> Entry:
         fields = self._fields(node, "an entry")
         for name in fields.keys() - _ALLOWED:
-            self._refuse(fields[name], f"an entry has no `{name}`, but {', '.join(_REQUIRED)}, text")
+            self._refuse(
+                fields[name], f"an entry has no `{name}`, but {', '.join(_REQUIRED)}, text"
+            )
         for name in _REQUIRED:
             if name not in fields:
                 self._refuse(node, f"this entry has no `{name}`")
@@ -184,7 +188,8 @@ class _Reader:
         value = self._value(node)
         if not isinstance(value, str) or not (value.strip() or name == "operation"):
             self._refuse(node, f"`{name}` must be a text")
-        return value
+        # JSON may write a sign as two halves, which YAML leaves apart.
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
     def _day(self, node: yaml.Node) -> date:
         try:

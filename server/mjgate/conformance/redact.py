@@ -51,9 +51,7 @@ class _Hide:
         return replace(request, url=self.text(request.url), headers=headers, body=body)
 
     def _answer(self, answer: Answer) -> Answer:
-        return replace(
-            answer, headers=self._headers(answer.headers), body=self._bytes(answer.body)
-        )
+        return replace(answer, headers=self._headers(answer.headers), body=self._bytes(answer.body))
 
     def _headers(self, headers: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
         return tuple((self.text(name), self.text(value)) for name, value in headers)

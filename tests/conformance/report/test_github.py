@@ -102,7 +102,7 @@ def test_a_summary_that_cannot_be_written_is_told(tmp_path: Path) -> None:
 
 def rendered(verdict: Verdict) -> str:
     """As GitHub would render it, with the HTML that it lets through."""
-    return MarkdownIt("commonmark", {"html": True}).enable("table").render(summary(verdict))
+    return str(MarkdownIt("commonmark", {"html": True}).enable("table").render(summary(verdict)))
 
 
 def test_the_summary_says_what_matters() -> None:

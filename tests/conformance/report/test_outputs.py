@@ -84,7 +84,7 @@ def test_a_folder_that_went_away_is_told_at_the_end(tmp_path: Path) -> None:
     outputs.prepare()
     (tmp_path / "out" / "cases").rmdir()
     (tmp_path / "out").rmdir()
-    with pytest.raises(CannotRun, match="report.json cannot be written: No such file"):
+    with pytest.raises(CannotRun, match=r"report\.json cannot be written: No such file"):
         outputs.write(FAILED)
 
 

@@ -9,8 +9,7 @@ from tests.conformance.report.verdicts import BIG, EMPTY, FAILED, PASSED, WAIVED
 
 
 def test_a_run_that_passed_says_all_that_there_is_to_know() -> None:
-    assert (
-        """\
+    assert """\
 http://127.0.0.1:8080
 profile mjgate, contract 0.3.0, seed 20, 1,234 answers in 61.2 s
 
@@ -36,9 +35,7 @@ notes:
   - rules that nothing was asked of: key_holds
 
 passed: 1,234 answers, 2 rules, none broken, 1 known failure (--seed 20)
-"""
-        == text_report(PASSED)
-    )
+""" == text_report(PASSED)
 
 
 def test_each_failure_is_told_and_the_last_line_is_the_verdict() -> None:

@@ -35,7 +35,8 @@ from tests.conformance.report.verdicts import (
         ),
         (
             FAILED,
-            "failed: 2 rules broken in 3 ways, 5 of 1,234 answers wrong, 1 known failure (--seed 20)",
+            "failed: 2 rules broken in 3 ways, 5 of 1,234 answers wrong, "
+            "1 known failure (--seed 20)",
         ),
         (
             verdict(failures=(failure(),), least=99.0),
@@ -63,8 +64,7 @@ def test_a_number_goes_with_its_noun() -> None:
 
 
 def test_a_failure_is_a_block_to_read() -> None:
-    assert (
-        """\
+    assert """\
 rule      Every status is named.
 broken    418 is not in the contract (3 times)
 contract  #/paths/~1mj~1submit~1imagine/post/responses
@@ -74,9 +74,7 @@ came      | HTTP 418 after 12 ms
           | content-type: application/json
           |
           | {"code": 1}
-stored    cases/status_documented-1.json"""
-        == block(failure(), "Every status is named.")
-    )
+stored    cases/status_documented-1.json""" == block(failure(), "Every status is named.")
 
 
 def test_a_failure_without_an_answer_says_so() -> None:

@@ -125,7 +125,7 @@ ATTACKS = (
     "<script>document.title='owned'</script>",
     "</style><style>body{display:none}</style>",
     "</pre></details><img src=x onerror=\"document.title='owned'\">",
-    "\" autofocus onfocus=\"document.title='owned'\" x=\"",
+    '" autofocus onfocus="document.title=\'owned\'" x="',
     "' onmouseover='document.title=`owned`",
     "{{ 7 * 7 }}{% raw %}",
     "]]><!-- &amp; <!DOCTYPE x [<!ENTITY e SYSTEM 'file:///etc/passwd'>]>&e;",

@@ -16,6 +16,7 @@ MOST_ANNOTATIONS = 10
 """GitHub shows no more errors of one step."""
 MOST_SUMMARY = 500_000
 """Signs, at two bytes each less than the MiB that GitHub takes of one step."""
+_MOST_ROWS = 100
 _MARKUP = re.compile(r"[^\w\s]|_")
 _TICKS = re.compile("`+")
 
@@ -67,9 +68,9 @@ def _annotations(verdict: Verdict) -> Iterator[str]:
         said = verdict.sentences.get(failure.rule, "")
         text = f"{line(failure.text)}\n{block(failure, said)}"
         yield f"::error title={_property(title(failure))}::{_data(text)}"
-    if left := len(verdict.failures) - MOST_ANNOTATIONS:
-        if left > 0:
-            yield f"::notice title=mjgate conformance::{count(left, 'more failure')} in the report"
+    left = len(verdict.failures) - MOST_ANNOTATIONS
+    if left > 0:
+        yield f"::notice title=mjgate conformance::{count(left, 'more failure')} in the report"
 
 
 def _data(text: str) -> str:
@@ -92,17 +93,21 @@ def _head(verdict: Verdict) -> Iterator[str]:
         rows = [f"| {_inert(s.kind)} | {s.covered} | {s.total} |" for s in shares]
         yield "\n".join(["| asked about | covered | of |", "|---|--:|--:|", *rows])
     if verdict.failures:
-        rows = [
-            f"| {_inert(each.rule)} | {_inert(each.operation)} | {_inert(each.text)} | {each.times} |"
-            for each in verdict.failures[:100]
-        ]
-        yield "\n".join(["| rule | operation | what was wrong | times |", "|---|---|---|--:|", *rows])
+        rows = [_row(each) for each in verdict.failures[:_MOST_ROWS]]
+        yield "\n".join(
+            ["| rule | operation | what was wrong | times |", "|---|---|---|--:|", *rows]
+        )
     excused = [
         *(f"- known until {k.expires}: {_inert(title(k.failure))}" for k in verdict.known),
         *(f"- let pass: {_inert(w.name)}, {w.times} times" for w in verdict.waived),
         *(f"- {_inert(note)}" for note in told(verdict)),
     ]
     yield "\n".join(excused)
+
+
+def _row(failure: Failure) -> str:
+    cells = map(_inert, (failure.rule, failure.operation, failure.text, str(failure.times)))
+    return f"| {' | '.join(cells)} |"
 
 
 def _unfolded(failure: Failure, said: str) -> str:

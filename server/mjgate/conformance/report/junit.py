@@ -53,7 +53,9 @@ def _pairs(verdict: Verdict) -> list[tuple[str, str]]:
 def _case(verdict: Verdict, rule: str, operation: str) -> Element:
     shown = f"{rule} at {operation}" if operation else rule
     case = Element("testcase", classname=_SUITE, name=_xml(line(shown)), time="0")
-    failures = [each for each in verdict.failures if (each.rule, each.operation) == (rule, operation)]
+    failures = [
+        each for each in verdict.failures if (each.rule, each.operation) == (rule, operation)
+    ]
     if failures:
         text = "\n\n".join(block(each, verdict.sentences.get(rule, "")) for each in failures)
         SubElement(case, "failure", type=_xml(rule), message=_xml(_message(failures))).text = _xml(

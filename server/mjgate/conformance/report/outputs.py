@@ -15,6 +15,7 @@ from mjgate.conformance.verdict import CannotRun, Verdict
 
 Writer = Callable[[Verdict], bytes]
 
+
 @dataclass(frozen=True, slots=True)
 class Outputs:
     """The files that were asked for."""

@@ -64,7 +64,7 @@ def _head(verdict: Verdict) -> Iterator[str]:
     if rows:
         align = ["left", *("right" for _ in used)]
         yield tabulate(rows, ["operation", *used], tablefmt="simple", colalign=align)
-    shares = [f"{each.kind} {each.covered} of {each.total}" for each in coverage(verdict)]
+    shares = [f"{line(each.kind)} {each.covered} of {each.total}" for each in coverage(verdict)]
     if shares:
         yield f"covered: {', '.join(shares)}"
 
