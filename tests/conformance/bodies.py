@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from typing import Any, TypeGuard
 
 IMAGINE, CHANGE, LIST = "/mj/submit/imagine", "/mj/submit/change", "/mj/task/list-by-condition"
 FETCH, KEY, USAGE = "/mj/task/{id}/fetch", "/v1/key", "/v1/usage"
@@ -199,7 +199,7 @@ def _text(body: Mapping[str, Any], name: str, most: int | None) -> Found:
         yield Wrong(f"{name} long", f"/{name}", f"must have at most {most} characters")
 
 
-def _is_whole(value: Any) -> bool:
+def _is_whole(value: Any) -> TypeGuard[int]:
     """1.0 is none in Draft 4, which OpenAPI 3.0 is close to."""
     return isinstance(value, int) and not isinstance(value, bool)
 

@@ -24,7 +24,7 @@ from starlette.types import Receive, Scope, Send
 from mjgate.contract.protocol import Protocol
 from tests.conformance import bodies
 from tests.conformance.bodies import CHANGE, FETCH, IMAGINE, KEY, LIST, USAGE, Wrong
-from tests.harness import listening, origin_of
+from tests.harness import listening
 
 TOKEN, SECOND = "sk-the-first-of-two", "sk-the-second-of-two"
 STEP_S = 0.03
@@ -644,7 +644,7 @@ def serving(
         thread.start()
         try:
             assert server.up.wait(20)
-            yield origin_of(listener)
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
         finally:
             server.should_exit = True
             thread.join()

@@ -2,9 +2,14 @@
 
 import asyncio
 from dataclasses import replace
+from functools import cache
 
+from mjgate.conformance.contract_view import Contract
+from mjgate.conformance.findings import Findings
+from mjgate.conformance.generate import deck
 from mjgate.conformance.profile import Profile
 from mjgate.conformance.run import Options, run
+from mjgate.conformance.session import Habits
 from mjgate.conformance.verdict import Verdict
 from mjgate.contract.protocol import Protocol
 from tests.conformance.honest import SECOND, TOKEN, Manners, serving
@@ -22,13 +27,25 @@ SMALL = Options(
 )
 
 
+@cache
+def habits() -> Habits:
+    """Cases drawn once for all runs: they are the same, and to draw them takes longest."""
+    return Habits(deck=deck(Contract.load(), SMALL.seed, SMALL.max_examples))
+
+
 def judged(
     manners: Manners | None = None,
     options: Options = SMALL,
     protocol: type[asyncio.Protocol] = Protocol,
+    rules: tuple[str, ...] = (),
 ) -> Verdict:
+    """The verdict; a run that has found one of these rules broken ends."""
+
+    def enough(findings: Findings) -> bool:
+        return any(rule in rules for rule, _, _ in findings.found)
+
     with serving(manners, protocol) as address:
-        return run(replace(options, url=address), PROFILE)
+        return run(replace(options, url=address), PROFILE, replace(habits(), enough=enough))
 
 
 def told(verdict: Verdict) -> str:

@@ -1,6 +1,6 @@
 """The contract as a run reads it: operations, what they take, and where each word of it stands."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import islice
@@ -270,12 +270,25 @@ class Contract:
             yield Fault(place, f"{first}/type", "type")
         elif name not in value:
             yield Fault(f"{place}/{name}", f"{first}/required", "required")
+            yield from self._shared(mapping.values(), value, place, name)
         elif isinstance(value[name], str) and value[name] in mapping:
             yield from self._faults(mapping[value[name]], value, place)
         else:
             keyword = "enum" if isinstance(value[name], str) else "type"
             where = self.home(f"{first}/properties/{name}")
             yield Fault(f"{place}/{name}", f"{where}/{keyword}", keyword)
+            yield from self._shared(mapping.values(), value, place, name)
+
+    def _shared(
+        self, branches: Iterable[str], value: Any, place: str, name: str
+    ) -> Iterator[Fault]:
+        """What every branch of a oneOf refuses, beside the field that chooses between them."""
+        first, *others = ([*self._faults(each, value, place)] for each in branches)
+        for fault in first:
+            same = fault.place, fault.keyword
+            elsewhere = fault.place != f"{place}/{name}"
+            if elsewhere and all(any(same == (x.place, x.keyword) for x in each) for each in others):
+                yield fault
 
     def _where(self, schema: str, path: Any) -> str:
         """The pointer of a path through a schema that went through references."""

@@ -7,7 +7,7 @@ session and judged by its own bytes, so no other opinion of an answer is asked f
 import json
 import random
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -24,11 +24,12 @@ from schemathesis.schemas import APIOperation, BaseSchema
 
 from mjgate.conformance import words
 from mjgate.conformance.allowance import NOWHERE, Withheld, costly, harmless
-from mjgate.conformance.contract_view import FETCH, IMAGINE, LIST
+from mjgate.conformance.contract_view import FETCH, IMAGINE, LIST, Contract
 from mjgate.conformance.exchange import Request, headers_of
 from mjgate.conformance.oracle import json_of
 from mjgate.conformance.session import Session
 
+Take = Callable[[Case[Any]], None]
 ROUND = 200
 """Cases that Hypothesis draws before it starts anew, so that it never remembers many."""
 _FORMS = ("mj-api-secret", "Authorization")
@@ -46,9 +47,27 @@ def generate(session: Session, seed: int, max_examples: int) -> None:
 
     Raises Ended where the session's run is over.
     """
+    sends = Sender(session, seed).send
+    if session.habits.deck is not None:
+        for case in session.habits.deck:
+            sends(case)
+    else:
+        _draw_all(session.contract, seed, max_examples, session.profile.absent, sends)
+
+
+def deck(contract: Contract, seed: int, max_examples: int) -> Sequence[Case[Any]]:
+    """All that a run would draw, for several runs of one process (`Habits.deck`)."""
+    cases: list[Case[Any]] = []
+    _draw_all(contract, seed, max_examples, frozenset(), cases.append)
+    return cases
+
+
+def _draw_all(
+    contract: Contract, seed: int, max_examples: int, absent: frozenset[str], take: Take
+) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        drawn = Drawn(session, seed)
+        drawn = Drawn(contract, absent, take)
         for operation in drawn.operations:
             drawn.examples(operation)
             drawn.edges(operation)
@@ -64,17 +83,16 @@ def _rounds(max_examples: int) -> Iterator[int]:
 
 
 class Drawn:
-    """Cases of one run, on their way to its session."""
+    """Cases of the contract, handed on as they are drawn."""
 
-    def __init__(self, session: Session, seed: int) -> None:
-        self._session = session
-        self._random = random.Random(seed)  # noqa: S311
+    def __init__(self, contract: Contract, absent: frozenset[str], take: Take) -> None:
+        self._take = take
         self._strategies: dict[tuple[str, GenerationMode], st.SearchStrategy[Any]] = {}
-        self.schema = load(session)
+        self.schema = load(contract)
         self.operations = [
             found.ok()
             for found in self.schema.get_all_operations()
-            if isinstance(found, Ok) and found.ok().label not in session.profile.absent
+            if isinstance(found, Ok) and found.ok().label not in absent
         ]
 
     def examples(self, operation: APIOperation[Any, Any, Any, Any]) -> None:
@@ -89,7 +107,7 @@ class Drawn:
             generation_config=self.schema.config.generation,
         )
         for case in cases:
-            self._send(case)
+            self._take(case)
 
     def chance(self, operation: APIOperation[Any, Any, Any, Any], seed: int, size: int) -> None:
         """As many good cases by chance as bad ones, `size` in all."""
@@ -118,13 +136,21 @@ class Drawn:
         )
         @hypothesis.given(case=strategy)
         def drawn(case: Any) -> None:
-            self._send(case)
+            self._take(case)
 
         # An operation without parameters and body has nothing that can be broken.
         with suppress(Unsatisfiable):
             drawn()
 
-    def _send(self, case: Case[Any]) -> None:
+
+class Sender:
+    """Sends cases through a session, and bends them to what it knows."""
+
+    def __init__(self, session: Session, seed: int) -> None:
+        self._session = session
+        self._random = random.Random(seed)  # noqa: S311
+
+    def send(self, case: Case[Any]) -> None:
         request = self._bent(case)
         if request is None:
             return
@@ -137,7 +163,7 @@ class Drawn:
         """The request of a case, sometimes with ids that exist and without what words refuse."""
         wild = self._random.random() < 0.5
         if case.meta is not None and case.meta.generation.mode.is_positive and not wild:
-            _tame(case, self._random)
+            case = _tame(case, self._random)
         request = request_of(case, self._session.target, self._random)
         if request is None:
             return None
@@ -164,18 +190,17 @@ class Drawn:
         return request
 
 
-def load(session: Session) -> BaseSchema:
-    """The contract as Schemathesis reads it, for the session's server."""
+def load(contract: Contract) -> BaseSchema:
+    """The contract as Schemathesis reads it."""
     config = Config()
     project = config.projects.default
-    project.update(base_url=session.target)
     project.generation.update(
         modes=[GenerationMode.POSITIVE, GenerationMode.NEGATIVE],
         with_security_parameters=False,
         allow_x00=True,
         codec="utf-8",
     )
-    drawable = _drawable(json_of(_json(session.contract.spec)))
+    drawable = _drawable(json_of(_json(contract.spec)))
     loaded: BaseSchema = schemathesis.openapi.from_dict(drawable, config=config)
     return loaded
 
@@ -220,16 +245,24 @@ def request_of(case: Case[Any], target: str, chance: random.Random) -> Request |
     return Request(prepared.method, prepared.url, tuple(headers), raw, sender, form)
 
 
-def _tame(case: Case[Any], chance: random.Random) -> None:
-    """Takes out of a good case what is refused for a word, or for a pattern that was not drawn."""
-    if isinstance(case.body, dict):
-        case.body = words.tame(case.body)
-        if "notifyHook" in case.body:
-            case.body["notifyHook"] = chance.choice(_HOOKS)
-    if case.path_parameters:
-        case.path_parameters = words.tame(dict(case.path_parameters))
-    if case.query:
-        case.query = {name: text for name, text in case.query.items() if name not in _QUESTIONS}
+def _tame(case: Case[Any], chance: random.Random) -> Case[Any]:
+    """A good case without what is refused for a word, or for a pattern that was not drawn.
+
+    The case itself stays as it is: it may be sent again.
+    """
+    body = case.body
+    if isinstance(body, dict):
+        body = words.tame(body)
+        if "notifyHook" in body:
+            body["notifyHook"] = chance.choice(_HOOKS)
+    return case.operation.Case(  # type: ignore[no-any-return]
+        method=case.method,
+        path_parameters=words.tame(dict(case.path_parameters)),
+        headers=dict(case.headers),
+        query={name: text for name, text in case.query.items() if name not in _QUESTIONS},
+        body=body,
+        media_type=case.media_type,
+    )
 
 
 def _needs_id(session: Session, request: Request) -> bool:

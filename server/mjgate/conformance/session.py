@@ -60,6 +60,10 @@ class Habits:
     """Told of every judged exchange."""
     bend: Callable[[Request, int], Request] = lambda request, number: request
     """Changes what was drawn before it is sent; the number is drawn with it."""
+    deck: Sequence[Any] | None = None
+    """Cases of `generate.deck`, sent in place of newly drawn ones."""
+    enough: Callable[[Findings], bool] = lambda findings: False
+    """Whether so much was found that the run may end."""
 
 
 @dataclass(slots=True)
@@ -196,6 +200,8 @@ class Session:
         if answer is not None and answer.status != 429:
             self._judge(exchange, expected, answer)
             self._follow(exchange, expected, answer)
+        if self.habits.enough(self.findings):
+            raise Ended("enough was found", gone=False)
         return exchange
 
     # -- how it is sent --

@@ -30,7 +30,7 @@ def key(stage: Stage) -> None:
         return
     headers = {"Idempotency-Key": drawn.key}
     # The same JSON is not the same bytes: its fields may stand in another order.
-    same = stage.session.post(IMAGINE, dict(reversed(drawn.sent.items())), headers=headers)
+    same = stage.session.post(IMAGINE, dict(reversed(list(drawn.sent.items()))), headers=headers)
     if same.answer is not None:
         led = (drawn.submit, same)
         equal = value_of(same) == value_of(drawn.submit)
