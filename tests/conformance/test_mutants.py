@@ -21,7 +21,7 @@ def test_an_honest_server_passes() -> None:
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=[each.name for each in MUTANTS])
 def test_a_mutant_is_found(mutant: Mutant) -> None:
-    verdict = judged(mutant.manners)
+    verdict = judged(mutant.manners, rules=mutant.rules)
     broken = {each.rule for each in verdict.failures}
     found = verdict.exit_code == 1 and bool(broken & set(mutant.rules))
     print(f"{'found ' if found else 'MISSED'} {mutant.name}: {', '.join(sorted(broken))}")

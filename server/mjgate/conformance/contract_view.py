@@ -287,7 +287,9 @@ class Contract:
         for fault in first:
             same = fault.place, fault.keyword
             elsewhere = fault.place != f"{place}/{name}"
-            if elsewhere and all(any(same == (x.place, x.keyword) for x in each) for each in others):
+            if elsewhere and all(
+                any(same == (x.place, x.keyword) for x in each) for each in others
+            ):
                 yield fault
 
     def _where(self, schema: str, path: Any) -> str:
