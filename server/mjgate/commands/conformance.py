@@ -50,6 +50,11 @@ def conformance() -> None:
 @click.option("--max-examples", type=click.IntRange(0), default=50, show_default=True)
 @click.option("--seed", type=click.IntRange(0), help="Repeats a run; else a random one.")
 @click.option("--allow-submits", type=click.IntRange(1), help="How many pictures it may draw.")
+@click.option(
+    "--receiver",
+    metavar="URL",
+    help="Where the server can call us, such as http://192.0.2.7:9000; we listen on its port.",
+)
 @click.option("--max-time", type=click.FloatRange(1), help="Seconds, after which it ends.")
 @click.option(
     "--report",
@@ -84,6 +89,7 @@ def run(
     max_examples: int,
     seed: int | None,
     allow_submits: int | None,
+    receiver: str | None,
     max_time: float | None,
     folder: Path | None,
     junit: Path | None,
@@ -99,9 +105,11 @@ def run(
     with _able():
         from mjgate.conformance.baseline import apply, read_baseline
         from mjgate.conformance.profile import Profile
+        from mjgate.conformance.progress import Progress
         from mjgate.conformance.report.outputs import Outputs
         from mjgate.conformance.run import Options
         from mjgate.conformance.run import run as ask
+        from mjgate.conformance.session import Habits
 
         known = read_baseline(baseline) if baseline else ()
         outputs = Outputs(folder, junit)
@@ -115,14 +123,59 @@ def run(
             max_examples=max_examples,
             seed=seed,
             allow_submits=allow_submits,
+            receiver=receiver,
             max_time_s=max_time,
             least=least,
         )
-        verdict = ask(options, Profile(profile_name, profile_name))
+        progress = Progress(sys.stderr)
+        try:
+            habits = Habits(listen=progress.listen)
+            verdict = ask(options, Profile(profile_name, profile_name), habits)
+        finally:
+            progress.close()
         verdict = outputs.store(apply(known, verdict, datetime.now(UTC).date()))
         _print(verdict, folder, as_json=as_json)
         outputs.write(verdict)
     sys.exit(verdict.exit_code)
+
+
+@conformance.command()
+@click.argument("paths", type=_file, nargs=-1, required=True, metavar="CASE...")
+@click.option("--url", default="", help="Another server than the one they were found on.")
+@click.option("--token", envvar="CONFORMANCE_TOKEN", default="", help="Of the server.")
+@click.option("--second-token", envvar="CONFORMANCE_SECOND_TOKEN", default="")
+@click.option("--allow-submits", type=click.IntRange(1), help="How many pictures each may draw.")
+@click.option("--receiver", metavar="URL", help="Where the server can call us.")
+def replay(
+    paths: tuple[Path, ...],
+    url: str,
+    token: str,
+    second_token: str,
+    allow_submits: int | None,
+    receiver: str | None,
+) -> None:
+    """Send stored cases again, and say of each whether its rule breaks again.
+
+    Exits with 1 where any does, 0 where none does, 2 where one could not be sent.
+    """
+    with _able():
+        from mjgate.conformance.profile import Profile
+        from mjgate.conformance.replay import replay as send_again
+        from mjgate.conformance.run import Options
+
+        options = Options(
+            url=url,
+            token=token,
+            second_token=second_token,
+            allow_submits=allow_submits,
+            receiver=receiver,
+        )
+        results = send_again(paths, options, lambda name: Profile(name, name))
+    for result in results:
+        word = "breaks again" if result.again else "does not break again"
+        name = f"{result.case.rule} at {result.case.operation or 'no operation'}"
+        click.echo(harmless(f"{result.path}: {name} {word}: {result.text}"))
+    sys.exit(any(result.again for result in results))
 
 
 @conformance.command()

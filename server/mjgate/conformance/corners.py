@@ -118,17 +118,21 @@ def _broken_bodies(session: Session, operation: Operation) -> Iterator[Request]:
             yield _plain(session, operation, {"prompt": prompt})
     if operation.path == CHANGE:
         yield from (_plain(session, operation, rest | more) for more in _BAD_CHANGES)
-        for hook in _BAD_HOOKS:
-            yield _plain(session, operation, rest | {"notifyHook": hook})
-        for hook in _GOOD_HOOKS:
+        for hook in (*_BAD_HOOKS, *_GOOD_HOOKS):
             yield _plain(session, operation, rest | {"notifyHook": hook})
     if operation.submits:
         for key in ("", "two words", "x" * 256, "caf\xe9"):
             yield _plain(session, operation, rest, headers={"Idempotency-Key": key})
 
 
-_GOOD_HOOKS = ("", " ", None, "http://hooks.example.org:8080/a?b=c#d", "https://example.org")
-_BAD_HOOKS = (
+_GOOD_HOOKS: tuple[Any, ...] = (
+    "",
+    " ",
+    None,
+    "http://hooks.example.org:8080/a?b=c#d",
+    "https://example.org",
+)
+_BAD_HOOKS: tuple[Any, ...] = (
     "ftp://example.org/",
     "example.org/hook",
     "http://",

@@ -41,7 +41,7 @@ def replay(
 
 
 def _replayed(path: Path, case: StoredCase, options: Options, profile: Profile) -> Replayed:
-    if case.submits > (options.allow_submits or 0) and not case.story:
+    if not case.story and case.submits > (options.allow_submits or 0):
         raise CannotRun(
             f"{path} submits what may draw a picture: allow it with --allow-submits {case.submits}"
         )
@@ -52,7 +52,7 @@ def _replayed(path: Path, case: StoredCase, options: Options, profile: Profile) 
         if case.story:
             tell_story(session, options, case.story)
         else:
-            _send(session, case, path)
+            _send(session, case)
         return _result(session, case, path)
     except Withheld as why:
         raise CannotRun(f"{path}: {why}; allow it with --allow-submits") from None
@@ -62,7 +62,7 @@ def _replayed(path: Path, case: StoredCase, options: Options, profile: Profile) 
         session.close()
 
 
-def _send(session: Session, case: StoredCase, path: Path) -> None:
+def _send(session: Session, case: StoredCase) -> None:
     filler = Filler(session.target)
     request = None
     for step in case.steps:

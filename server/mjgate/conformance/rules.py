@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 from mjgate.conformance.contract_view import FETCH, KEY, LIST, USAGE, Contract, Response
@@ -25,6 +25,9 @@ EXISTS = 21
 """Has an id where the upstream names the task."""
 _ID = re.compile(r"[1-9][0-9]{0,15}")
 _REQUEST_ID = re.compile(r"[!-~]{1,128}")
+_UNSPEAKABLE = re.compile("[\0\ud800-\udfff]")
+_MOST_POINTER = 1000
+"""Signs of a place, after which a server may cut it."""
 _AMOUNT = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]{0,5}[1-9])?")
 SLUGS: Mapping[int, frozenset[str]] = {
     400: frozenset({"invalid_request"}),
@@ -610,12 +613,21 @@ def _is_submitted(sight: Sight) -> bool:
 
 def _is_near(told: Any, places: frozenset[str]) -> bool:
     """Whether a place is one that is wrong, or lies above or below one."""
-    return isinstance(told, str) and any(
-        told == place
-        or (not place.startswith("#") and (told + "/").startswith(place + "/"))
-        or (not told.startswith("#") and (place + "/").startswith(told + "/"))
-        for place in places
-    )
+    if not isinstance(told, str) or not told.startswith(("/", "#")):
+        return told == "" and bool(places)
+    return any(map(partial(_is_along, _speakable(told)), map(_speakable, places)))
+
+
+def _is_along(told: str, place: str) -> bool:
+    if told.startswith("#") or place.startswith("#"):
+        return told == place
+    cut = len(told) >= _MOST_POINTER and place.startswith(told)
+    return cut or f"{told}/".startswith(f"{place}/") or f"{place}/".startswith(f"{told}/")
+
+
+def _speakable(place: str) -> str:
+    """A place as one can be told who cannot say U+0000 and half of a sign."""
+    return _UNSPEAKABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", place)
 
 
 def _amounts(body: Any) -> Iterator[tuple[str, Any]]:
