@@ -1,114 +1,26 @@
-"""The runner says 0 only of a server that was asked, and that answered by the rules."""
+"""The runner says 0 only of a gateway that was asked, and that answered by the rules."""
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from pydantic import SecretStr
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from mjgate.app import create_app
-from mjgate.config import Config
-from mjgate.store.cipher import Cipher
-from tests.contract.document import DOCUMENT
+from mjgate.conformance.exchange import Request
+from mjgate.conformance.verdict import Verdict
+from tests.conformance.exchanges import answer, expected, request, sight
 from tests.fuzz import run
-from tests.fuzz.campaign import Tally
-from tests.harness import SECRET_KEY, Gateway, free_port, served
+from tests.fuzz.faults import WORD
+from tests.fuzz.habits import NOTHING_LEAKS, UPSTREAM_KEY, Ledger, habits
 
 # Hypothesis says so of a failure with a large body, in place of the failure.
 pytestmark = pytest.mark.filterwarnings("ignore:Generating overly large repr")
+FETCHED = request("GET", "/mj/task/1795408020562001/fetch")
+SUBMIT = request("POST", "/mj/submit/imagine", {"prompt": "a red fox"})
 
 
 async def fuzz(*words: str) -> int:
     return await asyncio.to_thread(run.main, words)
-
-
-def publishing(status: int, document: Any) -> ASGIApp:
-    """A server that has a document and nothing else."""
-
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan":
-            for step in ("startup", "shutdown"):
-                await receive()
-                await send({"type": f"lifespan.{step}.complete"})
-            return
-        found = scope["path"] == "/openapi.json"
-        body = json.dumps(document if found else {}).encode()
-        headers = [(b"content-type", b"application/json")]
-        begun = {"type": "http.response.start", "status": status if found else 404}
-        await send(begun | {"headers": headers})
-        await send({"type": "http.response.body", "body": body})
-
-    return app
-
-
-def lying(app: ASGIApp) -> ASGIApp:
-    """The gateway, but for its X-Request-Id."""
-
-    async def liar(scope: Scope, receive: Receive, send: Send) -> None:
-        async def changed(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                kept = [each for each in message["headers"] if each[0] != b"x-request-id"]
-                message = {**message, "headers": kept}
-            await send(message)
-
-        await app(scope, receive, changed if scope["type"] == "http" else send)
-
-    return liar
-
-
-@pytest.fixture
-async def liar(database: str, token: str) -> AsyncIterator[str]:
-    config = Config(
-        database_url=SecretStr(database), secret_key=SecretStr(SECRET_KEY), pictures=False
-    )
-    app = create_app(config, database, Cipher(SECRET_KEY))
-    async with served(lying(app)) as address:
-        yield address
-
-
-async def test_a_wrong_token_cannot_be_run_with(
-    ready: Gateway, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert 2 == await fuzz("--url", ready.address, "--token", "sk-wrong")
-    assert "refuses the token" in capsys.readouterr().err
-
-
-async def test_a_server_that_is_not_there_cannot_be_run_against(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    assert 2 == await fuzz("--url", f"http://127.0.0.1:{free_port()}", "--token", "any")
-    assert "does not answer" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize(
-    ("status", "document", "said"),
-    [
-        (404, {"no": "document"}, "404"),
-        (200, {"no": "document"}, "openapi.json"),
-        (200, {**DOCUMENT, "paths": {}}, "has no operations"),
-    ],
-)
-async def test_a_server_without_operations_cannot_be_run_against(
-    status: int, document: Any, said: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    async with served(publishing(status, document)) as address:
-        assert 2 == await fuzz("--url", address, "--token", "any", "--seed", "1")
-    assert said in capsys.readouterr().err
-
-
-async def test_a_server_that_breaks_a_rule_fails_with_a_way_to_ask_again(
-    liar: str, token: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    words = ("--url", liar, "--token", token, "--seed", "random", "--max-examples", "1")
-    assert 1 == await fuzz(*words)
-    said = capsys.readouterr().out
-    assert "FAILED request_id_echoed" in said
-    assert f"{liar}/mj/submit/imagine" in said
-    assert "curl" in said
 
 
 async def test_a_gateway_of_its_own_passes_and_is_reported(
@@ -116,21 +28,63 @@ async def test_a_gateway_of_its_own_passes_and_is_reported(
 ) -> None:
     words = ("--seed", "20", "--max-examples", "15", "--faults", "ending")
     assert 0 == await fuzz(*words, "--report", str(tmp_path)), capsys.readouterr().out
-    report = json.loads((tmp_path / "report.json").read_text())
-    (ran,) = report["runs"]
-    assert [] == report["failures"]
-    assert report["cases"] == sum(each["count"] for each in ran["cases"]) <= ran["sent"]
-    assert f"{report['cases']} cases on the seeds {ran['seed']}" in capsys.readouterr().out
+    assert [] == json.loads((tmp_path / "seed-20" / "report.json").read_text())["failures"]
+    assert "cases on the seeds 20: every rule held" in capsys.readouterr().out
     assert (tmp_path / "server.log").read_text()
 
 
 async def test_too_few_cases_are_a_failure() -> None:
-    tally = Tally(1)
-    assert ["fewer than 2 cases"] == [each.text for each in run.missing([tally], 2)]
-    assert [] == run.missing([tally], 0)
+    verdict = Verdict("http://server.example", "mjgate", "1", 1, cases=1)
+    assert ["coverage: fewer than 2 cases"] == [*run.missing([verdict], 2)]
+    assert [] == [*run.missing([verdict], 1)]
 
 
 @pytest.mark.parametrize("seed", ["", "soon", "-1"])
 async def test_a_seed_is_a_number_or_random(seed: str) -> None:
     with pytest.raises(SystemExit, match="2"):
         run.main(["--seed", seed])
+
+
+@pytest.mark.parametrize(
+    ("asked", "body", "leaks"),
+    [
+        (FETCHED, {"state": "mjgate:5f"}, True),
+        (FETCHED, {"description": UPSTREAM_KEY}, True),
+        (FETCHED, {"state": "order-77"}, False),
+        (request("POST", "/mj/submit/imagine", {"state": "mjgate:"}), {"state": "mjgate:"}, False),
+    ],
+)
+async def test_what_is_between_us_and_an_upstream_is_seen_where_it_shows(
+    asked: Request, body: dict[str, str], leaks: bool
+) -> None:
+    assert NOTHING_LEAKS.judge is not None
+    found = [*NOTHING_LEAKS.judge(sight(asked, answer(200, body)))]
+    assert leaks == any(found)
+
+
+async def test_every_other_good_prompt_asks_for_a_fault() -> None:
+    bend = habits(Ledger(), ("fail", "cancel")).bend
+    sent = [bend(SUBMIT, number).body or b"" for number in range(4)]
+    assert [b"fail", b"", b"cancel", b""] == [
+        body.partition(WORD.encode())[2].rstrip(b'"}') for body in sent
+    ]
+    for odd in (FETCHED, request("POST", "/mj/submit/imagine", b"{")):
+        assert odd == bend(odd, 0)
+    bodies: tuple[object, ...] = ({"prompt": 1}, [], {})
+    for prompt in bodies:
+        odd = request("POST", "/mj/submit/imagine", prompt)
+        assert odd == bend(odd, 0)
+    assert SUBMIT == habits(Ledger(), ()).bend(SUBMIT, 0)
+
+
+async def test_a_ledger_hears_what_an_audit_needs() -> None:
+    ledger = Ledger()
+    made = answer(200, {"code": 1, "result": "1795408020562001"})
+    ledger.listen(sight(SUBMIT, made).exchange, expected(SUBMIT))
+    ledger.listen(sight(FETCHED, answer(404)).exchange, expected(FETCHED))
+    assert ({1795408020562001}, {1795408020562001}, 2, 0) == (
+        ledger.submitted,
+        ledger.numbers,
+        ledger.answered,
+        ledger.faulty,
+    )

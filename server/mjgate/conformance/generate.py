@@ -37,6 +37,7 @@ _BAD_REQUEST_IDS = ("two words", "x" * 129, "caf\xe9")
 _QUESTIONS = ("from", "to", "cursor")
 """Parameters of a query that are seldom right by chance."""
 _HOOKS = ("", " ", None, "http://hooks.example.org/a?b=c", "https://127.0.0.1:9/hook")
+_KEYED = 0.3
 _MOST_MATCHED = 255
 """Letters of a text that is drawn by its pattern."""
 _OURS = frozenset(("user-agent", "accept-encoding", "content-length", "x-schemathesis-testcaseid"))
@@ -255,10 +256,13 @@ def _tame(case: Case[Any], chance: random.Random) -> Case[Any]:
         body = words.tame(body)
         if "notifyHook" in body:
             body["notifyHook"] = chance.choice(_HOOKS)
+    # A drawn key is seldom new: most are the contract's own example.
+    keyed = chance.random() < _KEYED
+    headers = {k: v for k, v in case.headers.items() if keyed or k.lower() != "idempotency-key"}
     return case.operation.Case(  # type: ignore[no-any-return]
         method=case.method,
         path_parameters=words.tame(dict(case.path_parameters)),
-        headers=dict(case.headers),
+        headers=headers,
         query={name: text for name, text in case.query.items() if name not in _QUESTIONS},
         body=body,
         media_type=case.media_type,
