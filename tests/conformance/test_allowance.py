@@ -85,6 +85,8 @@ def test_what_some_server_makes_a_picture_of_is_not_harmless(body: Any) -> None:
         {"taskId": int(NOBODY)},
         {"taskId": "mjgate-nowhere-1"},
         {"taskId": "x" * 65},
+        {"taskId": -1},
+        {"taskId": 2**64},
     ],
 )
 def test_what_no_server_can_make_a_picture_of_is_harmless(body: Any) -> None:
@@ -182,6 +184,21 @@ def test_a_harmless_submit_that_is_accepted_takes_from_the_allowance_first() -> 
     assert not allowance.breached
     assert allowance.told(BLANK, MADE, allowance.take(BLANK))
     assert allowance.breached
+
+
+def test_an_answer_that_is_given_again_is_no_picture_more() -> None:
+    keyed = request("POST", IMAGINE, {"prompt": "a"}, {"Idempotency-Key": "one"})
+    again = answer(200, {"code": 1, "result": "1"}, {"idempotency-replayed": "true"})
+    allowance = Allowance(9)
+    for asked, answered, accepted in (
+        # Who says so of a key that is new, or of none, has drawn one all the same.
+        (SUBMIT, again, 1),
+        (keyed, again, 2),
+        (keyed, again, 2),
+        (keyed, MADE, 3),
+    ):
+        assert not allowance.told(asked, answered, allowance.take(asked))
+        assert accepted == allowance.accepted
 
 
 def test_ids_that_exist_nowhere_fit_the_contract() -> None:

@@ -13,7 +13,7 @@ LOOK = Exchange(request("GET", "/mj/task/1/fetch"), answer(200, {}))
 
 def look(memory: Memory, status: Any, progress: Any = None, task_id: Any = "1") -> str | None:
     back = memory.went_back({"id": task_id, "status": status, "progress": progress}, LOOK)
-    return back and back.text
+    return back.text if back else None
 
 
 @pytest.mark.parametrize(

@@ -352,7 +352,7 @@ def test_what_was_asked_about_is_counted() -> None:
     )
     assert 1 == bad[usage, "security", "no token"]
     assert 1 == bad[fetch, "security", "mj-api-secret"]
-    assert 1 == good[fetch, "parameter", "path id"]
+    assert 2 == good[fetch, "parameter", "path id"]
 
 
 def test_others_hear_of_each_judged_exchange() -> None:

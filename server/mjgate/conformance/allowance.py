@@ -39,6 +39,8 @@ class Allowance:
     withheld: int = 0
     breached: bool = False
     """Whether the server accepted one too many; from then on no submit is sent."""
+    _keys: set[tuple[str, str | None]] = field(default_factory=set, repr=False)
+    """(sender, key) of accepted submits."""
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     @property
@@ -70,6 +72,8 @@ class Allowance:
         accepted = answer is not None and is_accepted(answer)
         unknown = answer is None or answer.status >= 500
         with self._lock:
+            if accepted and answer is not None:
+                accepted = not self._is_replay(request, answer)
             self.accepted += accepted
             if taken:
                 self.spent -= not (accepted or unknown)
@@ -80,6 +84,15 @@ class Allowance:
             self.spent += 1
             self.breached = self.breached or beyond
             return beyond
+
+    def _is_replay(self, request: Request, answer: Answer) -> bool:
+        """Whether it is the answer to an earlier submit; that a server says so is not enough."""
+        key = request.sender, request.header("Idempotency-Key")
+        if key in self._keys:
+            return answer.header("idempotency-replayed") == "true"
+        if key[1]:
+            self._keys.add(key)
+        return False
 
     def _withhold(self, why: str) -> None:
         self.withheld += 1
@@ -108,13 +121,8 @@ def harmless(request: Request) -> bool:
 
 
 def is_accepted(answer: Answer) -> bool:
-    """Whether an answer may stand for a picture being drawn.
-
-    That is 2xx, unless it is a plain refusal, or the answer to an earlier submit given again.
-    """
+    """Whether an answer may stand for a picture being drawn: 2xx that is no plain refusal."""
     if answer.status in _REFUSED_STATUSES or answer.status >= 500:
-        return False
-    if answer.header("idempotency-replayed") == "true":
         return False
     try:
         body = json_of(answer.body)
@@ -162,4 +170,8 @@ def _is_nowhere(value: Any) -> bool:
         if not text or text.startswith(NOWHERE_WORD) or len(text) > _MOST_ID:
             return True
         return text.isascii() and text.isdecimal() and int(text) in NOWHERE
-    return isinstance(value, int) and not isinstance(value, bool) and value in NOWHERE
+    return (
+        isinstance(value, int)
+        and not isinstance(value, bool)
+        and (value in NOWHERE or not 0 <= value < 2**64)
+    )

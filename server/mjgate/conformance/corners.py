@@ -156,6 +156,7 @@ _BAD_CHANGES: tuple[dict[str, Any], ...] = (
     {"taskId": ""},
     {"taskId": []},
     {"taskId": {}},
+    {"taskId": -1},
 )
 
 

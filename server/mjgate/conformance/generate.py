@@ -40,7 +40,16 @@ _HOOKS = ("", " ", None, "http://hooks.example.org/a?b=c", "https://127.0.0.1:9/
 _KEYED = 0.3
 _MOST_MATCHED = 255
 """Letters of a text that is drawn by its pattern."""
-_OURS = frozenset(("user-agent", "accept-encoding", "content-length", "x-schemathesis-testcaseid"))
+_OURS = frozenset(
+    (
+        "user-agent",
+        "accept",
+        "accept-encoding",
+        "connection",
+        "content-length",
+        "x-schemathesis-testcaseid",
+    )
+)
 
 
 def generate(session: Session, seed: int, max_examples: int) -> None:
@@ -178,9 +187,11 @@ class Sender:
         some = self._random.choice(known) if exists else str(self._random.choice(NOWHERE))
         if path == FETCH and self._random.random() < 0.5:
             return replace(request, url=self._session.target + FETCH.replace("{id}", some))
-        if path == IMAGINE or request.body is None:
+        if request.body is None:
             return request
         body = _object(request.body)
+        if path == IMAGINE:
+            return request if body is None else self._unpriced(request, body)
         if body is None or (not exists and not _needs_id(self._session, request)):
             return request
         if path == LIST and isinstance(body.get("ids"), list) and self._random.random() < 0.5:
@@ -189,6 +200,12 @@ class Sender:
         if isinstance(task_id, str | int) and not isinstance(task_id, bool):
             return replace(request, body=_json({**body, "taskId": type(task_id)(some)}))
         return request
+
+    def _unpriced(self, request: Request, body: dict[str, Any]) -> Request:
+        """A submit that asks for no picture, where none may be asked for: the rest is tested so."""
+        if not _needs_id(self._session, request):
+            return request
+        return replace(request, body=_json({**body, "prompt": ""}))
 
 
 def load(contract: Contract) -> BaseSchema:
