@@ -411,7 +411,7 @@ ERRORS = (
         Manners(
             hasty=lambda call: (
                 error(429, "too fast").lacking("retry-after")
-                if call.operation == IMAGINE and call.number % 3 == 0
+                if call.operation == IMAGINE and call.number % 20 == 0
                 else None
             )
         ),
@@ -423,7 +423,7 @@ ERRORS = (
         Manners(
             hasty=lambda call: (
                 error(503, "full").lacking("retry-after")
-                if call.operation == LIST and call.number % 3 == 0
+                if call.operation == LIST and call.number % 20 == 0
                 else None
             )
         ),
@@ -824,19 +824,19 @@ TASKS = (
     Mutant(
         "progress goes back",
         "`progress` falls from 62% to 31%",
-        ("tasks_go_forward",),
+        ("tasks_go_forward", "callback_arrives"),
         life(*LIFE[:2], ("IN_PROGRESS", "62%"), ("IN_PROGRESS", "31%"), LIFE[-1]),
     ),
     Mutant(
         "status goes back",
         "`status` goes from IN_PROGRESS to SUBMITTED",
-        ("tasks_go_forward",),
+        ("tasks_go_forward", "callback_arrives"),
         life(*LIFE[:2], ("IN_PROGRESS", "31%"), ("SUBMITTED", "31%"), LIFE[-1]),
     ),
     Mutant(
         "ends twice",
         "a task that succeeded fails later",
-        ("tasks_go_forward",),
+        ("tasks_go_forward", "callback_arrives"),
         life(*_restated(LIFE)),
     ),
     Mutant(

@@ -16,6 +16,7 @@ from mjgate.conformance.session import Session
 OTHER_METHODS = ("GET", "POST", "PUT", "DELETE", "PATCH")
 UNKNOWN_PATHS = ("/mj", "/mj/task", "/mj/task/list", "/mjgate-has-no-such-path", "/v1/keys")
 _DEEP = 200
+_MOST_IDS = 10_000
 
 
 def corners(session: Session) -> Iterator[Request]:
@@ -101,7 +102,18 @@ def _broken_bodies(session: Session, operation: Operation) -> Iterator[Request]:
     field = {IMAGINE: "state", CHANGE: "state", LIST: "more"}[operation.path]
     rest = {} if operation.path == IMAGINE else good_body(session, operation)
     text = json.dumps(rest)
-    for raw in (b"", b"{", b"[1,", b"nul", b"\xff\xfe", b'"\xff"', b"{'a': 1}", b"NaN", b"[1,]"):
+    for raw in (
+        b"",
+        b"{",
+        b"[1,",
+        b"nul",
+        b"\xff\xfe",
+        b'"\xff"',
+        b"{'a': 1}",
+        b"NaN",
+        b"[1,]",
+        b"{}{}",
+    ):
         yield _plain(session, operation, raw)
     for odd in ("\\u0000", "\\ud800"):
         yield _plain(session, operation, _with(text, field, f'"{odd}"'))
@@ -116,6 +128,8 @@ def _broken_bodies(session: Session, operation: Operation) -> Iterator[Request]:
         prompts: tuple[Any, ...] = (None, "", " ", "\t\n", [], {})
         for prompt in prompts:
             yield _plain(session, operation, {"prompt": prompt})
+    if operation.path == LIST:
+        yield _plain(session, operation, {"ids": [session.nowhere] * (_MOST_IDS + 1)})
     if operation.path == CHANGE:
         yield from (_plain(session, operation, rest | more) for more in _BAD_CHANGES)
         for hook in (*_BAD_HOOKS, *_GOOD_HOOKS):

@@ -11,9 +11,11 @@ from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from functools import cached_property, partial
 from typing import Any
+from urllib.parse import urlsplit
 
 from mjgate.conformance.contract_view import FETCH, KEY, LIST, USAGE, Contract, Response
 from mjgate.conformance.exchange import Answer, Exchange
+from mjgate.conformance.memory import percent
 from mjgate.conformance.oracle import Expectation, json_of
 
 ERROR = "#/components/schemas/Error"
@@ -46,7 +48,13 @@ SLUGS: Mapping[int, frozenset[str]] = {
     503: frozenset({"unavailable"}),
     504: frozenset({"outcome_unknown"}),
 }
-NEEDED_HEADERS = {401: "www-authenticate", 405: "allow", 409: "retry-after", 429: "retry-after"}
+NEEDED_HEADERS = {
+    401: "www-authenticate",
+    405: "allow",
+    409: "retry-after",
+    429: "retry-after",
+    503: "retry-after",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,6 +308,16 @@ def _methods_refused(sight: Sight) -> Iterator[Broken | None]:
         status = sight.answer.status
         good = status in sight.expected.statuses
         yield None if good else Broken(f"{sight.expected.why} got {status}", sight.expected.where)
+        if status == 405 and sight.answer.all("allow"):
+            yield None if _allows_right(sight) else Broken("Allow does not name what is allowed")
+
+
+def _allows_right(sight: Sight) -> bool:
+    """Whether Allow has the methods of the path (RFC 9110, 10.2.1), and not the refused one."""
+    request = sight.exchange.request
+    match = sight.contract.match(urlsplit(request.url).path)
+    told = {each.strip() for text in sight.answer.all("allow") for each in text.split(",")}
+    return match is not None and match.operations.keys() <= told and request.method not in told
 
 
 def _unknown_paths_refused(sight: Sight) -> Iterator[Broken | None]:
@@ -336,6 +354,8 @@ def _progress_is_true(sight: Sight) -> Iterator[Broken | None]:
     for task in sight.tasks:
         early = task.get("progress") == "100%" and task.get("status") != "SUCCESS"
         yield Broken(f"100% at {_word(task.get('status'))}") if early else None
+        beyond = percent(task.get("progress")) > 100
+        yield Broken("progress is beyond 100%") if beyond else None
 
 
 def _statements_exact(sight: Sight) -> Iterator[Broken | None]:
@@ -484,7 +504,7 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "progress_is_true",
-        "Progress is 100% at SUCCESS alone.",
+        "Progress is 100% at SUCCESS alone, and never more.",
         f"{_TASK}/properties/progress",
         _progress_is_true,
     ),

@@ -37,6 +37,13 @@ MOST_WAITS_S = 300.0
 MOST_SILENT: Final = 8
 """Requests in a row without an answer, after which the server is taken for gone."""
 _PAUSES_S: Final = (0.1, 0.3, 1.0)
+_OF_FORM: Final = (
+    "content_type",
+    "body_matches_schema",
+    "headers_match",
+    "error_shape",
+    "request_id_echoed",
+)
 _ABSENT = object()
 Listener = Callable[[Exchange, Expectation], None]
 
@@ -238,9 +245,11 @@ class Session:
         """Waits where an answer asks for it; whether to ask again."""
         if answer.status == 429:
             self._count("times the server asked to wait (429)")
+            self._judge_form(request, answer)
             return self._pause(_seconds(answer))
         if answer.status in (502, 503, 504) and again and not self.habits.expects_faults(request):
             self._count(f"requests were sent again after {answer.status}")
+            self._judge_form(request, answer)
             given = answer.header("retry-after")
             return self._pause(_PAUSES_S[tried] if given is None else _seconds(answer))
         return False
@@ -286,6 +295,17 @@ class Session:
                     self._apply(rule, sight)
             self._recall(sight)
         self.habits.listen(exchange, expected)
+
+    def _judge_form(self, request: Request, answer: Answer) -> None:
+        """Judges an answer that only put the question off: it need not be right, but well said."""
+        expected = expect(self.contract, request)
+        operation = expected.operation.label if expected.operation else None
+        exchange = Exchange(request, answer, operation)
+        sight = Sight(exchange, answer, expected, self.contract, self._secrets)
+        with self._lock:
+            for name in _OF_FORM:
+                if self.findings.asks(name):
+                    self._apply(self.findings.rules[name], sight)
 
     def _applies(self, rule: Rule, request: Request, answer: Answer) -> bool:
         wanted = rule.name == "no_server_error" and answer.status > 500

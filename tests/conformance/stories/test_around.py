@@ -139,7 +139,7 @@ def bodies(**values: Any) -> Manners:
                 ]
             ),
             "callback_is_fetch",
-            "a callback has no state, which fetch has",
+            "a callback has no state",
         ),
         (
             bodies(prompt="x"),

@@ -110,23 +110,18 @@ def _judge_posts(stage: Stage, drawn: Drawn, posts: Sequence[Post]) -> None:
 
 def _judge_bodies(stage: Stage, drawn: Drawn, tasks: Sequence[Mapping[str, Any]]) -> None:
     """Compares what was posted with fetches at the same point of the task's way."""
-    fetched = {_point(task): task for each in drawn.looks if (task := task_in(each))}
     for task in tasks:
-        same = fetched.get(_point(task))
-        if same is None:
-            continue
-        missing = sorted(same.keys() - task.keys())
-        if not stage.check(
-            "callback_is_fetch",
-            not missing,
-            f"a callback has no {', '.join(missing)}, which fetch has",
-            *drawn.told,
-        ):
+        missing = sorted(stage.session.contract.task_keys - task.keys())
+        text = f"a callback has no {', '.join(missing)}"
+        if not stage.check("callback_is_fetch", not missing, text, *drawn.told):
             return
+    fetched = {_point(seen): seen for each in drawn.looks if (seen := task_in(each))}
+    for task in tasks:
+        same = fetched.get(_point(task), {})
         wrong = sorted(
             name
-            for name in same.keys() & task.keys()
-            if name not in _ADDRESSES and task[name] != same[name]
+            for name in same.keys() | task.keys()
+            if same and name not in _ADDRESSES and task.get(name) != same.get(name)
         )
         text = f"a callback has another {', '.join(wrong)} than fetch at the same progress"
         stage.check("callback_is_fetch", not wrong, text, *drawn.told)

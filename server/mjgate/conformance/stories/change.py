@@ -34,7 +34,7 @@ def other_changes(stage: Stage) -> None:
 
 def long_prompt(stage: Stage) -> None:
     """A prompt of some 5,000 characters comes back whole."""
-    made = stage.imagine(LONG_PROMPT, STATE) if stage.session.may_submit() else None
+    made = stage.imagine(LONG_PROMPT) if stage.session.may_submit() else None
     if made is not None:
         stage.second = stage.second or made
         kept(stage, made)
@@ -44,7 +44,7 @@ def list_of_two(stage: Stage) -> None:
     """Two tasks are listed in the order asked for, an unknown one is left out."""
     first = stage.drawn()
     if stage.second is None and stage.session.may_submit():
-        stage.second = stage.imagine(PROMPT, STATE)
+        stage.second = stage.imagine(PROMPT)
     second = stage.second
     if first is None or second is None:
         return

@@ -69,7 +69,7 @@ def follow(stage: Stage, drawn: Drawn) -> None:
         same = status_of(look) == 304
         if before is not None:
             _judge_tag(stage, before, look, wait_s)
-        if not same or not _waited(look):
+        if not _waited(look) or (before is not None and _same(before, look)):
             pause(pauses)
             pauses += 1
         # Who has only ever asked for changes would not see those that the tag hides.
@@ -77,6 +77,11 @@ def follow(stage: Stage, drawn: Drawn) -> None:
     kept(stage, drawn)
     text = f"a task has not ended after {stage.patience_s:g} seconds"
     stage.check("every_task_ends", drawn.ended, text, *drawn.told)
+
+
+def _same(before: Exchange, look: Exchange) -> bool:
+    """Whether a look that shows the task shows nothing new."""
+    return status_of(look) == 200 and _bare(task_in(before)) == _bare(task_in(look))
 
 
 def _waiting(tag: str | None, seconds: int) -> Mapping[str, str]:

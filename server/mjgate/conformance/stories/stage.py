@@ -93,10 +93,10 @@ class Stage:
     def list(self, ids: list[Any], sender: str = "token") -> Exchange:
         return self.session.post(LIST, {"ids": ids}, sender=sender)
 
-    def imagine(self, prompt: str, state: str) -> Drawn | None:
+    def imagine(self, prompt: str, *, hooked: bool = False) -> Drawn | None:
         """A new picture, seen once; None where the server did not make one."""
-        hook = self.receiver.address() if self.receiver else ""
-        return self.submit(IMAGINE, {"prompt": prompt, "state": state, "notifyHook": hook})
+        hook = self.receiver.address() if self.receiver and hooked else ""
+        return self.submit(IMAGINE, {"prompt": prompt, "state": STATE, "notifyHook": hook})
 
     def submit(self, path: str, body: Mapping[str, Any]) -> Drawn | None:
         key = f"mjgate-{secrets.token_hex(8)}"
@@ -119,7 +119,7 @@ class Stage:
         """The picture that the stories are about, submitted by whoever needs it first."""
         if not self.tried and self.session.may_submit():
             self.tried = True
-            self.picture = self.imagine(PROMPT, STATE)
+            self.picture = self.imagine(PROMPT, hooked=True)
         return self.picture
 
 
