@@ -1,13 +1,17 @@
 """A whole run over a server of ours, as small as it may be to find what is wrong."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
+from pathlib import Path
 
+from mjgate.conformance.cases import store
 from mjgate.conformance.contract_view import Contract
 from mjgate.conformance.findings import Findings
 from mjgate.conformance.generate import deck
 from mjgate.conformance.profile import Profile
+from mjgate.conformance.replay import Replayed, replay
 from mjgate.conformance.run import Options, run
 from mjgate.conformance.session import Habits
 from mjgate.conformance.verdict import Verdict
@@ -37,15 +41,27 @@ def judged(
     manners: Manners | None = None,
     options: Options = SMALL,
     protocol: type[asyncio.Protocol] = Protocol,
-    rules: tuple[str, ...] = (),
 ) -> Verdict:
-    """The verdict; a run that has found one of these rules broken ends."""
+    with serving(manners, protocol) as address:
+        return run(replace(options, url=address), PROFILE, habits())
+
+
+def judged_again(
+    manners: Manners, rules: Sequence[str], folder: Path
+) -> tuple[Verdict, Sequence[Replayed]]:
+    """The verdict of a run that ends once one of these rules is broken, and its cases sent again.
+
+    The cases are stored in the folder.
+    """
 
     def enough(findings: Findings) -> bool:
         return any(rule in rules for rule, _, _ in findings.found)
 
-    with serving(manners, protocol) as address:
-        return run(replace(options, url=address), PROFILE, replace(habits(), enough=enough))
+    with serving(manners) as address:
+        options = replace(SMALL, url=address)
+        verdict = run(options, PROFILE, replace(habits(), enough=enough))
+        cases = [folder / each.case for each in store(verdict, folder).failures if each.case]
+        return verdict, replay(cases, options, lambda name: PROFILE)
 
 
 def told(verdict: Verdict) -> str:

@@ -411,7 +411,7 @@ ERRORS = (
         Manners(
             hasty=lambda call: (
                 error(429, "too fast").lacking("retry-after")
-                if call.operation == IMAGINE and call.number % 20 == 0
+                if call.operation == IMAGINE and "red fox" in _prompt(call.json)
                 else None
             )
         ),
@@ -423,7 +423,7 @@ ERRORS = (
         Manners(
             hasty=lambda call: (
                 error(503, "full").lacking("retry-after")
-                if call.operation == LIST and call.number % 20 == 0
+                if call.operation == LIST and not call.json.get("ids")
                 else None
             )
         ),

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conformance.judge import judged, told
+from tests.conformance.judge import judged, judged_again, told
 from tests.conformance.mutants import MUTANTS, Mutant, table
 
 MOST_MISSED = 0.05
@@ -20,12 +20,14 @@ def test_an_honest_server_passes() -> None:
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=[each.name for each in MUTANTS])
-def test_a_mutant_is_found(mutant: Mutant) -> None:
-    verdict = judged(mutant.manners, rules=mutant.rules)
+def test_a_mutant_is_found_and_its_cases_break_again(mutant: Mutant, tmp_path: Path) -> None:
+    verdict, cases = judged_again(mutant.manners, mutant.rules, tmp_path)
     broken = {each.rule for each in verdict.failures}
     found = verdict.exit_code == 1 and bool(broken & set(mutant.rules))
     print(f"{'found ' if found else 'MISSED'} {mutant.name}: {', '.join(sorted(broken))}")
     assert found == (not mutant.missed), told(verdict)
+    assert bool(cases) == found
+    assert [] == [f"{each.case.rule}: {each.text}" for each in cases if not each.again]
 
 
 def test_at_least_95_percent_are_found() -> None:

@@ -97,8 +97,12 @@ def probe(session: Session, has_token: bool) -> None:
     Raises:
         CannotRun: the server is not there, is none of HTTP, or refuses the token.
     """
-    request = session.request("GET", FETCH.replace("{id}", str(NOWHERE.start)))
-    status = _status(session, request)
+    path = FETCH.replace("{id}", str(NOWHERE.start))
+    status = 401
+    # A server that takes one form alone can be asked, and has failed.
+    for form in session.contract.operation(FETCH).forms:
+        if status == 401:
+            status = _status(session, session.request("GET", path, form=form))
     if status in (401, 403):
         word = "refuses the token" if has_token else "wants a token; give it with --token"
         raise CannotRun(f"{session.target} {word} ({status})")
