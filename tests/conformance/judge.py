@@ -41,9 +41,12 @@ def judged(
     manners: Manners | None = None,
     options: Options = SMALL,
     protocol: type[asyncio.Protocol] = Protocol,
+    chance: bool = True,
 ) -> Verdict:
+    """The verdict of a run, which leaves nothing to chance where that is not wanted."""
     with serving(manners, protocol) as address:
-        return run(replace(options, url=address), PROFILE, habits())
+        given = habits() if chance else Habits(deck=())
+        return run(replace(options, url=address), PROFILE, given)
 
 
 def judged_again(

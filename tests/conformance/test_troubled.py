@@ -1,16 +1,26 @@
 """Servers that are slow, or stumble, or ask to wait, get a verdict that is true of them."""
 
+import asyncio
 import itertools
 from dataclasses import replace
 
 import pytest
 
+from mjgate.conformance.run import Options
+from mjgate.conformance.verdict import Verdict
 from mjgate.contract.protocol import Protocol
 from tests.conformance.bodies import IMAGINE, LIST
 from tests.conformance.honest import Call, Manners, Reply, error
 from tests.conformance.judge import SMALL, judged, told
 
-FEW = replace(SMALL, max_examples=1)
+
+def troubled(
+    manners: Manners | None = None,
+    options: Options = SMALL,
+    protocol: type[asyncio.Protocol] = Protocol,
+) -> Verdict:
+    """Of the stories and the corners alone: each of these servers takes its time."""
+    return judged(manners, options, protocol, chance=False)
 
 
 class Resetting(Protocol):
@@ -30,7 +40,7 @@ def said(count: str, notes: tuple[str, ...]) -> bool:
 
 
 def test_a_slow_server_passes() -> None:
-    verdict = judged(Manners(pause_s=lambda call: 0.02), FEW)
+    verdict = troubled(Manners(pause_s=lambda call: 0.02))
     assert (0, "") == (verdict.exit_code, told(verdict))
 
 
@@ -38,13 +48,15 @@ def test_a_server_that_answers_too_late_does_not_answer() -> None:
     def late(call: Call) -> float:
         return 0.5 if call.operation == LIST and call.method == "POST" else 0
 
-    verdict = judged(Manners(pause_s=late), replace(FEW, timeout_s=0.2, allow_submits=None))
+    impatient = replace(SMALL, timeout_s=0.2, max_time_s=5, allow_submits=None)
+    verdict = troubled(Manners(pause_s=late), impatient)
     assert 1 == verdict.exit_code
     assert {"answers"} <= {each.rule for each in verdict.failures} <= {"answers", "coverage"}
+    assert said("The run ended early: the time is over", verdict.notes)
 
 
 def test_a_server_that_cuts_connections_is_asked_again_and_named() -> None:
-    verdict = judged(protocol=Resetting, options=FEW)
+    verdict = troubled(protocol=Resetting)
     assert {"answers"} >= {each.rule for each in verdict.failures}, told(verdict)
     assert said("sent again, since no answer came", verdict.notes)
 
@@ -53,7 +65,7 @@ def test_a_server_that_fails_now_and_then_is_asked_again_where_nothing_can_be_bo
     def failing(call: Call) -> Reply | None:
         return error(502, "upstream") if call.number % 9 == 0 else None
 
-    verdict = judged(Manners(hasty=failing), FEW)
+    verdict = troubled(Manners(hasty=failing))
     assert {"no_server_error"} >= {each.rule for each in verdict.failures}, told(verdict)
     assert said("sent again after 502", verdict.notes)
 
@@ -67,7 +79,7 @@ def test_a_server_that_asks_to_wait_is_waited_for(wait: str) -> None:
             return None
         return error(429, "too fast").having("retry-after", wait)
 
-    verdict = judged(Manners(hasty=limiting), FEW)
+    verdict = troubled(Manners(hasty=limiting))
     assert (0, "") == (verdict.exit_code, told(verdict))
     assert said("2 times the server asked to wait (429)", verdict.notes)
 
@@ -78,6 +90,6 @@ def test_a_server_that_always_asks_to_wait_is_not_waited_for_for_ever() -> None:
             error(429, "no").having("retry-after", "3600") if call.operation == IMAGINE else None
         )
     )
-    verdict = judged(always, FEW)
+    verdict = troubled(always)
     assert 1 == verdict.exit_code
     assert said("waits were too long", verdict.notes)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
 
-from mjgate.conformance.contract_view import CHANGE, FETCH, IMAGINE, LIST, Operation
+from mjgate.conformance.contract_view import CHANGE, FETCH, IMAGINE, LIST, USAGE, Operation
 from mjgate.conformance.exchange import Request
 from mjgate.conformance.session import Session
 
@@ -74,6 +74,9 @@ def _good(session: Session, operation: Operation) -> Iterator[Request]:
         for ids in ([], None, [int(session.nowhere)]):
             yield _plain(session, operation, {"ids": ids})
         yield _plain(session, operation, {"unknown": {"field": 1}})
+    if operation.path == USAGE:
+        for limit in (1, 1000):
+            yield _plain(session, operation, path=f"{USAGE}?limit={limit}")
     if operation.path == FETCH:
         yield _plain(session, operation, path="/mj/task/mjgate-nowhere-1/fetch")
 

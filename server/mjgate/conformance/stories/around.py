@@ -21,6 +21,8 @@ from mjgate.conformance.stories.stage import (
 
 _ADDRESSES = ("imageUrl", "imageUrls")
 _CALLBACK_S = 30.0
+_LATE_S = 0.3
+"""What comes after the end comes soon after it."""
 
 
 def key(stage: Stage) -> None:
@@ -31,13 +33,12 @@ def key(stage: Stage) -> None:
     headers = {"Idempotency-Key": drawn.key}
     # The same JSON is not the same bytes: its fields may stand in another order.
     same = stage.session.post(IMAGINE, dict(reversed(list(drawn.sent.items()))), headers=headers)
-    if same.answer is not None:
-        led = (drawn.submit, same)
-        equal = value_of(same) == value_of(drawn.submit)
-        stage.check("key_holds", equal, "the same key and body got another answer", *led)
-        said = same.answer.header("idempotency-replayed") == "true"
-        text = "the answer to the same key and body does not say that it is a replay"
-        stage.check("key_holds", said, text, *led)
+    led = (drawn.submit, same)
+    equal = value_of(same) == value_of(drawn.submit)
+    stage.check("key_holds", equal, "the same key and body got another answer", *led)
+    said = same.answer is not None and same.answer.header("idempotency-replayed") == "true"
+    text = "the answer to the same key and body does not say that it is a replay"
+    stage.check("key_holds", said, text, *led)
     if stage.session.may_submit():
         other = stage.session.post(IMAGINE, {"prompt": "another one"}, headers=headers)
         text = f"the same key with another body got {status_of(other)}"
@@ -59,6 +60,8 @@ def tenants(stage: Stage) -> None:
         text = "a task of another token was listed"
         stage.check("tenants_apart", not shown, text, drawn.submit, listed)
     if stage.has(CHANGE) and session.may_submit():
+        if not drawn.ended:
+            follow(stage, drawn)
         changed = session.post(CHANGE, change_of(drawn, "REROLL"), sender=second)
         text = "a task of another token was changed"
         good = accepted(changed) is None
@@ -76,7 +79,7 @@ def callbacks(stage: Stage) -> None:
     seconds = min(_CALLBACK_S, stage.patience_s)
     if drawn.ended:
         receiver.wait(lambda posts: any(_is_last(each, path) for each in posts), seconds)
-    heard = list(receiver.posts)
+    heard = receiver.wait(lambda posts: False, _LATE_S)
     ours = [each for each in heard if each.path == path]
     if not heard and not receiver.asked:
         stage.session.note(

@@ -19,6 +19,7 @@ from mjgate.conformance.stories.stage import (
 _WAIT_S = 10
 _EARLY_MS = 500
 _TRIES = 3
+_LATE_S = 0.3
 _ADDRESSES = ("imageUrl", "imageUrls")
 """They may differ in their signatures while the task is the same."""
 

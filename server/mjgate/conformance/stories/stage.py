@@ -83,7 +83,12 @@ class Stage:
         return label not in self.session.profile.absent
 
     def check(self, rule: str, good: bool, text: str, *led: Exchange) -> bool:
-        """Applies a rule once."""
+        """Applies a rule once to the last of `led`, unless that was not answered.
+
+        Of silence `answers` speaks, and nothing else can be said.
+        """
+        if led and led[-1].answer is None:
+            return good
         if good:
             self.session.held(rule, (led[-1].operation if led else None) or "")
         else:
