@@ -1,5 +1,7 @@
 """The three dialects over real sockets, where no recording says it already."""
 
+from typing import Any
+
 import pytest
 
 from tests.sandbox.conftest import Start, awaited
@@ -151,7 +153,17 @@ def test_buttons_writes_ascii(start: Start) -> None:
     assert rb"\u63d0\u4ea4" in answer.body
 
 
-@pytest.mark.parametrize("body", [b"{", b"[]", b"null", b'{"prompt": 1}', b'{"prompt": "a"} x'])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"{",
+        b"[]",
+        b"null",
+        b'{"prompt": 1}',
+        b'{"prompt": "a"} x',
+        b'{"prompt": "a", "base64Array": [[null]]}',
+    ],
+)
 def test_buttons_stumbles_over_bad_bodies_with_200(start: Start, body: bytes) -> None:
     answer = start("buttons").call(
         "POST", "/mj/submit/imagine", body, Content_Type="application/json"
@@ -274,7 +286,18 @@ def test_new_api_takes_a_json_body_only(start: Start) -> None:
     assert (400, "prompt_is_required ") == (answer.status, answer.json["description"])
 
 
-@pytest.mark.parametrize("body", [b"[]", b'{"prompt": 5}', b"", b"{"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"[]",
+        b'{"prompt": 5}',
+        b"",
+        b"{",
+        b'{"prompt": "a", "state": {}}',
+        b'{"prompt": "a", "index": true}',
+        b'{"prompt": "a", "base64Array": [1]}',
+    ],
+)
 def test_new_api_names_bad_bodies(start: Start, body: bytes) -> None:
     answer = start("new-api").call(
         "POST", "/mj/submit/imagine", body, Content_Type="application/json"
@@ -283,7 +306,36 @@ def test_new_api_names_bad_bodies(start: Start, body: bytes) -> None:
     assert answer.json["error"]["message"].startswith("Invalid request, ")
 
 
-@pytest.mark.parametrize("body", [b"x", b'{"ids": [1]}', b'{"ids": 1}', b"[]"])
+@pytest.mark.parametrize(
+    ("order", "said"),
+    [
+        ({"prompt": " "}, "prompt不能为空"),
+        ({"prompt": "a", "base64Array": [None]}, "base64格式错误"),
+    ],
+)
+def test_new_api_passes_on_what_it_does_not_look_at(
+    start: Start, order: dict[str, Any], said: str
+) -> None:
+    answer = start("new-api").post("/mj/submit/imagine", order)
+    assert (200, 4, said) == (answer.status, answer.json["code"], answer.json["description"])
+    assert "text/plain; charset=utf-8" == answer["content-type"]
+
+
+def test_new_api_passes_on_an_error_of_its_upstream(start: Start) -> None:
+    answer = start("new-api").post("/mj/submit/imagine", {"prompt": "a", "base64": {}})
+    assert (400, "Bad Request") == (answer.status, answer.json["error"])
+    assert "text/plain; charset=utf-8" == answer["content-type"]
+
+
+def test_novicezk_reads_scalars_as_texts(start: Start) -> None:
+    caller = start()
+    assert "false" == caller.finished("a cat", state=False)["state"]
+    wrong = {"taskId": "1", "action": "REROLL", "state": {}}
+    assert 400 == caller.post("/mj/submit/change", wrong).status
+    assert 400 == caller.post("/mj/submit/imagine", {"prompt": "a", "base64": []}).status
+
+
+@pytest.mark.parametrize("body", [b"x", b'{"ids": [1]}', b'{"ids": 1}', b'{"ids": 0}', b"[]"])
 def test_new_api_wants_texts_for_ids(start: Start, body: bytes) -> None:
     answer = start("new-api").call(
         "POST", "/mj/task/list-by-condition", body, Content_Type="application/json"

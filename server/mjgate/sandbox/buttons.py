@@ -71,7 +71,9 @@ class Buttons(Dialect):
         if not all(map(is_data_url, body.get("base64Array") or [])):
             refuse(self.verdict(4, "base64格式错误"))
         bot = BOTS.get(body.get("botType") or "", "MID_JOURNEY")
-        order = self.order("imagine", "IMAGINE", prompt, body, bot_type=bot)
+        order = self.order(
+            "imagine", "IMAGINE", prompt, body, bot_type=bot, client_ip=request.remote_addr
+        )
         banned = banned_word(prompt, self.settings.banned)
         return failing(order, "可能包含敏感词") if banned else order
 
@@ -90,15 +92,13 @@ class Buttons(Dialect):
         order = self.order(
             "action", retired(action, parent), parent.order.prompt, body,
             parent=parent, index=index, custom_id=custom_id, bot_type=parent.order.bot_type,
+            client_ip=request.remote_addr,
         )  # fmt: skip
         offered = any(button["customId"] == custom_id for button in buttons(parent))
         return order if offered else failing(order, "Invalid Form Body")
 
     def ids(self) -> list[str]:
-        ids = self._body(("ids", list)).get("ids") or []
-        if not all(isinstance(task_id, str) for task_id in ids):
-            refuse(self._stumble("The JSON value could not be converted to System.String."))
-        return list(ids)
+        return list(self._body(("ids", list)).get("ids") or [])
 
     def placed(self, placed: Placed) -> Response:
         if placed.waiting == 0:
@@ -156,7 +156,7 @@ class Buttons(Dialect):
             "imageUrls": [],
             "buttons": buttons(task) if stage.status == "SUCCESS" else [],
             "displays": [],
-            "clientIp": request.remote_addr if request else None,
+            "clientIp": order.client_ip,
             "useTime": None,
             "action": order.action,
             "status": stage.status,
@@ -216,7 +216,7 @@ class Buttons(Dialect):
         if not isinstance(body, dict):
             refuse(self._stumble("The JSON value could not be converted."))
         for name, kind in (("state", str), ("notifyHook", str), *fields):
-            if not isinstance(body.get(name), (kind, type(None))):
+            if not _fits(body.get(name), kind):
                 refuse(self._stumble(f"The JSON value could not be converted. Path: $.{name}"))
         return body
 
@@ -242,6 +242,13 @@ def outcome(
 def retired(action: str, parent: Task) -> str:
     """The action a task is filed under: a reroll has its parent's."""
     return parent.order.action if action == "REROLL" else action
+
+
+def _fits(value: Any, kind: type) -> bool:
+    """Whether a field is null or of its type; the elements of lists are texts."""
+    if isinstance(value, list) and kind is list:
+        return all(isinstance(each, str) for each in value)
+    return value is None or isinstance(value, kind)
 
 
 def failing(order: Order, reason: str) -> Order:

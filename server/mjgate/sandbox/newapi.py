@@ -18,15 +18,24 @@ from mjgate.sandbox.dialect import (
     LIST_BY_CONDITION,
     Dialect,
     banned_word,
+    is_data_url,
     refuse,
     utf8,
 )
 from mjgate.sandbox.life import Stage
+from mjgate.sandbox.novicezk import spring
 from mjgate.sandbox.studio import Order, Placed, Task
 
 CHANGES = ("UPSCALE", "VARIATION", "REROLL")
 PLAIN = "text/plain; charset=utf-8"
 PAGE = '<!doctype html><html lang="en"><head><title>New API</title></head><body></body></html>'
+FIELDS: dict[str, type] = {
+    **dict.fromkeys(("prompt", "customId", "botType", "notifyHook", "action", "state"), str),
+    **dict.fromkeys(("taskId", "content", "maskBase64"), str),
+    "index": int,
+    "base64Array": list,
+}
+"""What it reads of any submit, and as what; the elements of the list are texts."""
 JOBS = (("upsample", "UPSCALE"), ("variation", "VARIATION"), ("reroll", "REROLL"))
 
 
@@ -50,17 +59,18 @@ class NewApi(Dialect):
             refuse(self._relayed(401, "无效的令牌"))
 
     def imagine(self) -> Order:
-        body = self._body({"prompt": str, "base64Array": list})
+        body = self._body()
         prompt = body.get("prompt") or ""
         if not prompt:
             refuse(self._fault("prompt_is_required"))
+        self._pass_on(body, prompt)
         if word := banned_word(prompt, self.settings.banned):
             said = {"bannedWord": word, "promptEn": prompt}
             refuse(self.verdict(24, "可能包含敏感词", None, said))
         return self.order("imagine", "IMAGINE", prompt, body)
 
     def change(self) -> Order:
-        body = self._body({"taskId": str, "action": str, "index": int})
+        body = self._body()
         action, index = body.get("action") or "", body.get("index") or 0
         if action not in CHANGES:
             refuse(self.error(503, f"mj_{action.lower()}"))
@@ -72,7 +82,7 @@ class NewApi(Dialect):
         return self.order("change", action, parent.order.prompt, body, parent=parent, index=index)
 
     def action(self) -> Order:
-        body = self._body({"taskId": str, "customId": str})
+        body = self._body()
         custom_id = body.get("customId") or ""
         parts = custom_id.split("::")
         job = parts[2] if len(parts) > 2 and parts[1] == "JOB" else "".join(parts[1:2])
@@ -88,9 +98,11 @@ class NewApi(Dialect):
 
     def ids(self) -> list[str]:
         try:
-            ids = json.loads(request.get_data()).get("ids") or []
+            ids = json.loads(request.get_data()).get("ids")
         except (ValueError, RecursionError, AttributeError):
             refuse(self._fault("do_request_failed"))
+        if ids is None:
+            return []
         if not isinstance(ids, list) or not all(isinstance(task_id, str) for task_id in ids):
             refuse(self._fault("do_request_failed"))
         return ids
@@ -192,7 +204,18 @@ class NewApi(Dialect):
             refuse(self._fault("task_status_not_success"))
         return parent
 
-    def _body(self, fields: dict[str, type]) -> dict[str, Any]:
+    def _pass_on(self, body: dict[str, Any], prompt: str) -> None:
+        """Answers as its upstream, a novicezk, would what it does not look at itself."""
+        if isinstance(body.get("base64"), dict | list):
+            passed = spring(400)
+            passed.content_type = PLAIN
+            refuse(passed)
+        if not prompt.strip():
+            refuse(self.verdict(4, "prompt不能为空"))
+        if not all(map(is_data_url, body.get("base64Array") or [])):
+            refuse(self.verdict(4, "base64格式错误"))
+
+    def _body(self) -> dict[str, Any]:
         """Reads JSON as Go does: null is an empty object, types are exact."""
         if request.mimetype != "application/json":
             return {}
@@ -204,8 +227,8 @@ class NewApi(Dialect):
             return {}
         if not isinstance(body, dict):
             refuse(self._relayed(400, "Invalid request, json: cannot unmarshal into Go value"))
-        for name, kind in fields.items():
-            if not isinstance(body.get(name), (kind, type(None))):
+        for name, kind in FIELDS.items():
+            if not _fits(body.get(name), kind):
                 said = f"Invalid request, json: cannot unmarshal into Go struct field .{name}"
                 refuse(self._relayed(400, said))
         return body
@@ -224,6 +247,12 @@ class NewApi(Dialect):
     def _gin(self, said: Any, status: int) -> Response:
         kind = "application/json; charset=utf-8"
         return Response(self.encode(said), status, content_type=kind)
+
+
+def _fits(value: Any, kind: type) -> bool:
+    if isinstance(value, list) and kind is list:
+        return all(each is None or isinstance(each, str) for each in value)
+    return value is None or (isinstance(value, kind) and not isinstance(value, bool))
 
 
 def _buttons(task: Task, stage: Stage) -> list[dict[str, Any]]:

@@ -61,7 +61,7 @@ class Novicezk(Dialect):
         body = self._body()
         prompt = _text(body, "prompt")
         images = _texts(body, "base64Array")
-        _text(body, "notifyHook"), _text(body, "state")
+        body = _coerced(body)
         if not prompt or not prompt.strip():
             refuse(self.verdict(4, "prompt不能为空"))
         if word := banned_word(prompt, self.settings.banned):
@@ -74,6 +74,7 @@ class Novicezk(Dialect):
     def change(self) -> Order:
         body = self._body()
         task_id, action, index = _text(body, "taskId"), _action(body), _index(body)
+        body = _coerced(body)
         if not task_id or not task_id.strip():
             refuse(self.verdict(4, "taskId不能为空"))
         if action is None:
@@ -276,6 +277,11 @@ def _text(body: dict[str, Any], key: str) -> str | None:
     if isinstance(value, (dict, list)):
         refuse(spring(400))
     return json.dumps(value)
+
+
+def _coerced(body: dict[str, Any]) -> dict[str, Any]:
+    """The body with the texts that every submit may have."""
+    return body | {name: _text(body, name) for name in ("base64", "notifyHook", "state")}
 
 
 def _texts(body: dict[str, Any], key: str) -> list[str]:

@@ -35,6 +35,7 @@ class Order:
     index: int | None = None
     custom_id: str | None = None
     bot_type: str | None = None
+    client_ip: str | None = None
 
 
 @dataclass(frozen=True)
