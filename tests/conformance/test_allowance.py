@@ -54,6 +54,8 @@ NOBODY = str(NOWHERE.start)
         {"taskId": f" {NOWHERE.start - 1} "},
         {"taskId": 9007100000000000.0},
         {"content": "1320098173412546 U1"},
+        {"action": "UPSCALE", "index": 1},
+        {"action": "UPSCALE", "index": 1, "taskId": " "},
     ],
 )
 def test_what_some_server_makes_a_picture_of_is_not_harmless(body: Any) -> None:
@@ -87,6 +89,8 @@ def test_what_some_server_makes_a_picture_of_is_not_harmless(body: Any) -> None:
         {"taskId": "x" * 65},
         {"taskId": -1},
         {"taskId": 2**64},
+        {"action": "UPSCALE"},
+        {"action": "UPSCALE", "index": 1, "taskId": NOBODY},
     ],
 )
 def test_what_no_server_can_make_a_picture_of_is_harmless(body: Any) -> None:
@@ -138,6 +142,12 @@ def test_pictures_are_ordered_at_some_paths(path: str, orders: bool) -> None:
 )
 def test_what_may_stand_for_a_picture_counts(answered: Answer, accepted: bool) -> None:
     assert accepted == is_accepted(answered)
+
+
+def test_a_page_for_another_method_is_no_picture() -> None:
+    page = Answer(200, (("content-type", "text/html; charset=utf-8"),), b"<html>")
+    assert not Allowance().told(request("GET", IMAGINE), page, False)
+    assert Allowance().told(BLANK, page, False)
 
 
 def test_without_an_allowance_only_what_is_harmless_goes_out() -> None:

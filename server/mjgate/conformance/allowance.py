@@ -8,7 +8,7 @@ of this kind could make a picture of.
 import json
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -69,7 +69,7 @@ class Allowance:
         """Notes what came of a request; whether it was accepted beyond what was allowed."""
         if not costly(request):
             return False
-        accepted = answer is not None and is_accepted(answer)
+        accepted = answer is not None and is_accepted(answer) and not _is_page(request, answer)
         unknown = answer is None or answer.status >= 500
         with self._lock:
             if accepted and answer is not None:
@@ -117,7 +117,8 @@ def harmless(request: Request) -> bool:
     except (ValueError, RecursionError):
         lower = body.lower()
         return not any(word in lower for word in (b"prompt", b"task", b"id", b"\\u"))
-    return not any(map(_is_usable, _fields(value)))
+    fields = [*_fields(value)]
+    return not any(map(_is_usable, fields)) and not _is_change_of_nothing(fields)
 
 
 def is_accepted(answer: Answer) -> bool:
@@ -130,6 +131,12 @@ def is_accepted(answer: Answer) -> bool:
         return True
     code = body.get("code") if isinstance(body, dict) else None
     return not isinstance(code, int) or isinstance(code, bool) or code in (0, 1, 22, 200)
+
+
+def _is_page(request: Request, answer: Answer) -> bool:
+    """Whether another method than POST got a page, as gateways show where they have no route."""
+    kind = (answer.header("content-type") or "").lower()
+    return request.method != "POST" and kind.startswith("text/html")
 
 
 class _Pairs(list[tuple[str, Any]]):
@@ -148,11 +155,26 @@ def _fields(value: Any) -> Iterator[tuple[str, Any]]:
             rest += node
 
 
+def _is_change_of_nothing(fields: Sequence[tuple[str, Any]]) -> bool:
+    """Whether all is there but a task: new-api passes such a change on, and charges for it."""
+    given = {_plain(name) for name, value in fields if value not in (None, "")}
+    blank = [value for name, value in fields if _plain(name) == "taskid"]
+    named = any(
+        isinstance(value, int) or (isinstance(value, str) and value.strip()) for value in blank
+    )
+    return {"action", "index"} <= given and not named
+
+
 def _is_usable(pair: tuple[str, Any]) -> bool:
-    name = re.sub("[^a-z]", "", pair[0].casefold())
+    name = _plain(pair[0])
     if name == "prompt":
         return _is_prompt(pair[1])
     return name in ("taskid", "id", "content", "customid") and not _is_nowhere(pair[1])
+
+
+def _plain(name: str) -> str:
+    """The name of a field as the most lax server reads it."""
+    return re.sub("[^a-z]", "", name.casefold())
 
 
 def _is_prompt(value: Any) -> bool:
