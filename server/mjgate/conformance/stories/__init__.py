@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from mjgate.conformance.stories.around import callbacks, key, tenants
 from mjgate.conformance.stories.change import list_of_two, long_prompt, one_change, other_changes
 from mjgate.conformance.stories.follow import picture
+from mjgate.conformance.stories.lax import lax, lax_changes
 from mjgate.conformance.stories.refusals import bad_tokens, errors
 from mjgate.conformance.stories.stage import Stage
 
@@ -46,6 +47,8 @@ STORIES: Sequence[Story] = (
     Story("long_prompt", long_prompt, ("text_kept",), 1),
     Story("list_of_two", list_of_two, ("list_in_order",), 1),
     Story("other_changes", other_changes, ("change_names_parent",), 2),
+    Story("lax", lax, ("bad_refused",), about_picture=False),
+    Story("lax_changes", lax_changes, ("bad_refused",), 1),
 )
 
 

@@ -25,9 +25,9 @@ def one_change(stage: Stage) -> None:
 
 
 def other_changes(stage: Stage) -> None:
-    """A picture is varied and drawn again."""
-    for action, index in (("VARIATION", 4), ("REROLL", None)):
-        made = _changed(stage, action, index)
+    """A picture, named by its id as text, is varied and drawn again."""
+    for action, index in (("VARIATION", 4), ("REROLL", 1)):
+        made = _changed(stage, action, index, as_text=True)
         if made is not None:
             kept(stage, made)
 
@@ -58,7 +58,7 @@ def list_of_two(stage: Stage) -> None:
         stage.check("list_in_order", got == [one.id, other.id], text, seen)
 
 
-def _changed(stage: Stage, action: str, index: int | None) -> Drawn | None:
+def _changed(stage: Stage, action: str, index: int, *, as_text: bool = False) -> Drawn | None:
     """A change of the picture, seen once and held to its parent."""
     parent = stage.drawn()
     if parent is None or not stage.session.may_submit():
@@ -68,7 +68,8 @@ def _changed(stage: Stage, action: str, index: int | None) -> Drawn | None:
     if parent.status != "SUCCESS":
         stage.session.note(f"The picture ended as {parent.status}, so {action} was not asked for.")
         return None
-    made = stage.submit(CHANGE, change_of(parent, action, index, state=STATE))
+    more = {"taskId": parent.id} if as_text else {}
+    made = stage.submit(CHANGE, change_of(parent, action, index, state=STATE, **more))
     if made is None:
         stage.session.note(f"{action} of a finished picture was not accepted.")
         return None
