@@ -24,7 +24,8 @@ class Findings:
     applied: Counter[tuple[str, str]] = field(default_factory=Counter)
     """(rule, operation) -> times."""
     found: dict[tuple[str, str, str], Failure] = field(default_factory=dict)
-    waived: Counter[str] = field(default_factory=Counter)
+    waived: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """(name, rule) of a waiver -> times."""
     notes: dict[str, None] = field(default_factory=dict)
     counts: Counter[str] = field(default_factory=Counter)
     """What is said as one note each, such as how often the server asked to wait."""
@@ -78,7 +79,9 @@ class Findings:
     def waivers(self) -> tuple[Waived, ...]:
         """Every waiver of the profile, those that were not needed with 0."""
         return tuple(
-            Waived(each.name, each.rule, each.reason, each.source, self.waived[each.name])
+            Waived(
+                each.name, each.rule, each.reason, each.source, self.waived[each.name, each.rule]
+            )
             for each in self.profile.waivers
         )
 
@@ -100,7 +103,7 @@ class Findings:
     def _lets_pass(self, rule: str, exchange: Exchange, text: str) -> bool:
         for waiver in self._waivers(rule):
             if waiver.applies(exchange, text):
-                self.waived[waiver.name] += 1
+                self.waived[waiver.name, waiver.rule] += 1
                 return True
         return False
 
