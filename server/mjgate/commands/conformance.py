@@ -46,7 +46,14 @@ def conformance() -> None:
     default="",
     help="Another, that must not see the tasks of the first.",
 )
-@click.option("--profile", "profile_name", default="mjgate", show_default=True)
+@click.option(
+    "--profile",
+    "profile_name",
+    default="mjgate",
+    show_default=True,
+    metavar="NAME",
+    help="What kind of server it is; see: mjgate conformance profiles.",
+)
 @click.option("--max-examples", type=click.IntRange(0), default=50, show_default=True)
 @click.option("--seed", type=click.IntRange(0), help="Repeats a run; else a random one.")
 @click.option("--allow-submits", type=click.IntRange(1), help="How many pictures it may draw.")
@@ -104,13 +111,16 @@ def run(
     """
     with _able():
         from mjgate.conformance.baseline import apply, read_baseline
-        from mjgate.conformance.profile import Profile
+        from mjgate.conformance.profiles import PROFILES
         from mjgate.conformance.progress import Progress
         from mjgate.conformance.report.outputs import Outputs
         from mjgate.conformance.run import Options
         from mjgate.conformance.run import run as ask
         from mjgate.conformance.session import Habits
 
+        if profile_name not in PROFILES:
+            known_names = ", ".join(PROFILES)
+            raise click.BadParameter(f"there is no {profile_name}; there are {known_names}")
         known = read_baseline(baseline) if baseline else ()
         outputs = Outputs(folder, junit)
         outputs.prepare()
@@ -129,8 +139,7 @@ def run(
         )
         progress = Progress(sys.stderr)
         try:
-            habits = Habits(listen=progress.listen)
-            verdict = ask(options, Profile(profile_name, profile_name), habits)
+            verdict = ask(options, PROFILES[profile_name], Habits(listen=progress.listen))
         finally:
             progress.close()
         verdict = outputs.store(apply(known, verdict, datetime.now(UTC).date()))
@@ -213,6 +222,22 @@ def baseline(
             return
         put(path, written(entries).encode())
         click.echo(f"{len(failures):,} failures are known until {expires.date()}: {path}")
+
+
+@conformance.command()
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
+@click.option("--markdown", "as_page", is_flag=True, help="Print all of it as a page.")
+def profiles(as_json: bool, as_page: bool) -> None:
+    """List the kinds of servers that are known, and what each does otherwise.
+
+    A profile lets pass what is known of its kind of server, and nothing else.
+    """
+    with _able():
+        from mjgate.conformance.profiles import KINDS
+        from mjgate.conformance.profiles.table import as_text, json_text, markdown
+
+        show = json_text if as_json else markdown if as_page else as_text
+        click.echo(show(KINDS), nl=False)
 
 
 @contextmanager
