@@ -1,4 +1,4 @@
-"""Every recorded answer of novicezk passes with its profile; whatever differs from them does not."""
+"""Every recorded answer of novicezk passes with its profile; what differs from them does not."""
 
 from typing import Any
 
@@ -84,7 +84,9 @@ def outside(body: bytes = b"<!doctype html>", kind: str = "text/html;charset=utf
 
 def two_listed(*ids: str) -> Exchange:
     """A list of tasks, whatever was asked for."""
-    tasks = b",".join(listed().answer.body[1:-1].replace(PARENT.encode(), each.encode()) for each in ids)  # type: ignore[union-attr]  # fmt: skip
+    answer = listed().answer or Answer(0)
+    task = answer.body[1:-1].decode()
+    tasks = ",".join(task.replace(PARENT, each) for each in ids).encode()
     return answering(asking(listed(), ids=["1", "2"]), body=b"[" + tasks + b"]")
 
 
@@ -99,7 +101,11 @@ SHOWN = {
     "no-etag": [fetched(), missing()],
     "bare-401": [unauthorised(), bearer(), one_of("novicezk", "POST", IMAGINE, sender="bad")],
     "bearer-unknown": [bearer(), asking(bearer(), method="PUT"), asking(bearer(), body=b"{}")],
-    "spring-errors": [malformed(), imagine('{"prompt":{"a":1}}'), change('"action":"FOO","index":1')],
+    "spring-errors": [
+        malformed(),
+        imagine('{"prompt":{"a":1}}'),
+        change('"action":"FOO","index":1'),
+    ],
     "more-paths": [
         one_of("novicezk", "GET", "/mj"),
         one_of("novicezk", "GET", "/mj/task/list", sender="token"),
@@ -118,13 +124,21 @@ SHOWN = {
         asking(imagine('{"prompt":"A Nude statue"}'), state=1),
         one_of("novicezk", "POST", CHANGE, '{"action":"UPSCALE","index":1}'),
         change('"action":"DESCRIBE","index":1'),
-        one_of("novicezk", "POST", CHANGE, '{"taskId":"9999999999999999","action":"UPSCALE","index":9}'),
+        one_of(
+            "novicezk", "POST", CHANGE, '{"taskId":"9999999999999999","action":"UPSCALE","index":9}'
+        ),
     ],
     "missing-action-is-500": [change('"index":1')],
     "missing-index-is-500": [change('"action":"UPSCALE"')],
-    "unknown-task-is-empty": [missing(), asking(missing(), url=f"{ORIGIN}/mj/task/{'9' * 65}/fetch")],
+    "unknown-task-is-empty": [
+        missing(),
+        asking(missing(), url=f"{ORIGIN}/mj/task/{'9' * 65}/fetch"),
+    ],
     "list-unordered": [two_listed("2", "1")],
-    "rest-is-ignored": [imagine('{"prompt":"tail cat"} xx'), asking(listed(), body=b'{"ids":[]} x')],
+    "rest-is-ignored": [
+        imagine('{"prompt":"tail cat"} xx'),
+        asking(listed(), body=b'{"ids":[]} x'),
+    ],
     "json-by-other-names": [
         asking(made(), headers=(("Content-Type", "application/vnd.api+json"),)),
         asking(listed(), headers=(("Content-Type", "application/problem+json; a=b"),)),
@@ -155,11 +169,13 @@ SHOWN = {
     "odd-values-taken": [
         asking(made(), state="a\0b"),
         asking(made(), more=2**63),
-        asking(made(), body=f'{{"taskId":"1","action":"REROLL","a":{"[" * 200}{"]" * 200}}}'.encode()),
+        asking(
+            made(), body=f'{{"taskId":"1","action":"REROLL","a":{"[" * 200}{"]" * 200}}}'.encode()
+        ),
         asking(made(), body=b'{"taskId":"1","action":"REROLL","\\ud800":1}'),
     ],
     "idempotency-key-unread": [asking(made(), headers=(*JSON, ("Idempotency-Key", "two words")))],
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize(
@@ -207,7 +223,9 @@ MISSES = {
     "more-paths": [
         answering(one_of("novicezk", "GET", "/mj"), headers={"location": "http://x/elsewhere"}),
         answering(one_of("novicezk", "GET", "/mj/task/list", sender="token"), body=b"{}"),
-        asking(one_of("novicezk", "GET", "/mj/task/list", sender="token"), url=ORIGIN + "/mj/tasks"),
+        asking(
+            one_of("novicezk", "GET", "/mj/task/list", sender="token"), url=ORIGIN + "/mj/tasks"
+        ),
     ],
     "page-outside": [outside(kind="text/plain"), asking(outside(), url=ORIGIN + "/mj/keys")],
     "accept-is-heeded": [
@@ -235,7 +253,7 @@ MISSES = {
         asking(change('"index":1'), action="UPSCALE"),
         asking(change('"index":1'), taskId=" "),
         answering(change('"index":1'), body=b""),
-        answering(malformed(), http=500, **{"error": "Internal Server Error"}),
+        answering(malformed(), http=500, error="Internal Server Error"),
     ],
     "missing-index-is-500": [
         asking(change('"action":"UPSCALE"'), index=1),
@@ -264,7 +282,7 @@ MISSES = {
     "idempotency-key-unread": [
         asking(made(), state={}, headers=(*JSON, ("Idempotency-Key", "two words"))),
     ],
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize(
