@@ -90,6 +90,12 @@ def test_headers_are_sent_as_they_were() -> None:
     assert ["-i", "-X", "GET", "-H", "X-A: it's", "-H", "X-B;", URL] == words
 
 
+def test_headers_that_curl_sends_of_itself_are_not_repeated() -> None:
+    given = (("Accept", "*/*"), ("Connection", "keep-alive"), ("accept", "a/b"))
+    words, _ = told(Request("GET", URL, given, sender="none"))
+    assert ["-i", "-X", "GET", "-H", "accept: a/b", URL] == words
+
+
 def test_a_body_without_a_type_is_sent_without_one() -> None:
     words, _ = told(Request("POST", URL, (), b"{}", sender="none"))
     assert ["-H", "Content-Type:", "--data-raw", "{}", URL] == words[3:]

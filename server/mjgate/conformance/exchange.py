@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 from mjgate.domain.display import harmless
 
 TOKEN_HEADERS = ("mj-api-secret", "authorization")
+_OF_CURL = {("accept", "*/*"), ("connection", "keep-alive")}
+"""Headers that curl sends of itself, or that are so where none says otherwise."""
 MOST_SHOWN = 4_000
 """Bytes of a body that a report shows; a stored case has all of it."""
 
@@ -42,6 +44,8 @@ class Request:
         """
         words = ["curl", "-i", *_literal(self.url), "-X", _quoted(self.method)]
         for name, value in self.headers:
+            if (name.lower(), value) in _OF_CURL:
+                continue
             words += ["-H", _quoted(f"{name}: {value}" if value else f"{name};")]
         shown = {"token": "$TOKEN", "second": "$SECOND_TOKEN", "bad": "not-a-token"}.get(
             self.sender

@@ -35,12 +35,12 @@ from tests.conformance.report.verdicts import (
         ),
         (
             FAILED,
-            "failed: 2 rules broken in 3 ways, 5 of 1,234 answers wrong, "
+            "failed: 2 rules broken in 3 ways, 5 times in 1,234 answers, "
             "1 known failure (--seed 20)",
         ),
         (
             verdict(failures=(failure(),), least=99.0),
-            "passed: 1 rule broken in 1 way, 3 of 1,234 answers wrong, "
+            "passed: 1 rule broken in 1 way, 3 times in 1,234 answers, "
             "99.75 % right where 99 % is asked for (--seed 20)",
         ),
         (EMPTY, "could not run: nothing was checked"),

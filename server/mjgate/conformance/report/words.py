@@ -41,7 +41,8 @@ def sentence(verdict: Verdict) -> str:
     broken = len({failure.rule for failure in verdict.failures})
     found = (
         f"{count(broken, 'rule')} broken in {count(len(verdict.failures), 'way')}, "
-        f"{verdict.wrong:,} of {count(verdict.cases, 'answer')} wrong"
+        f"{count(sum(each.times for each in verdict.failures), 'time')} in "
+        f"{count(verdict.cases, 'answer')}"
         if broken
         else f"{count(verdict.cases, 'answer')}, {count(_applied(verdict), 'rule')}, none broken"
     )
