@@ -51,6 +51,9 @@ def test_the_commands_are_these() -> None:
         ("webhook", "test"),
         ("webhook", "secret"),
         ("jobs",),
+        ("conformance", "run"),
+        ("conformance", "replay"),
+        ("conformance", "baseline"),
         ("ledger", "audit"),
         ("ledger", "list"),
         ("ledger", "adjust"),
@@ -84,7 +87,17 @@ def test_the_help_of_a_command_is_a_sentence_and_says_every_option(
 
 
 @pytest.mark.parametrize(
-    "words", [(), ("token",), ("channel",), ("price",), ("db",), ("ledger",), ("secrets",)]
+    "words",
+    [
+        (),
+        ("token",),
+        ("channel",),
+        ("price",),
+        ("db",),
+        ("ledger",),
+        ("secrets",),
+        ("conformance",),
+    ],
 )
 def test_the_help_of_a_group_has_every_command_in_a_whole_sentence(
     commands: Commands, words: tuple[str, ...]

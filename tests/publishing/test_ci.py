@@ -12,8 +12,7 @@ import subprocess
 import sys
 import sysconfig
 import venv
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
@@ -23,7 +22,9 @@ import yaml
 
 from openapi.release import Sources
 from openapi.versions import CONTRACT
-from tests.client.server import Answer, serving
+from tests.conformance import honest
+from tests.conformance.bodies import KEY
+from tests.conformance.mutants import html, leaving
 from tests.harness import Gateway
 
 ROOT = CONTRACT.parents[1]
@@ -105,10 +106,10 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> str:
     return folder.as_uri()
 
 
-@pytest.fixture
-def python(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of the programs of a new Python, which has the packages of this one."""
-    home = tmp_path / "python"
+    home = tmp_path_factory.mktemp("python")
     venv.create(home, with_pip=True)
     (packages,) = home.glob("lib/python*/site-packages")
     (packages / "ours.pth").write_text(sysconfig.get_path("purelib") + "\n")
@@ -181,20 +182,16 @@ async def test_a_job_passes_on_a_server_that_keeps_the_contract(
     }
 
 
-@contextmanager
-def careless() -> Iterator[str]:
-    """A server to which everything is a success."""
-    headers = {"Content-Type": "application/json"}
-    with serving(lambda arrival: Answer(200, b"{}", headers)) as server:
-        yield server.url
-
-
 @jobs
 async def test_a_job_fails_on_a_server_that_does_not(
     job: Job, python: Path, repository: str, tmp_path: Path
 ) -> None:
-    with careless() as url:
-        settings = {"TARGET": url, "MJGATE_REPOSITORY": repository, "CONFORMANCE_TOKEN": "a-token"}
+    with honest.serving(leaving(html, (KEY,))) as url:
+        settings = {
+            "TARGET": url,
+            "MJGATE_REPOSITORY": repository,
+            "CONFORMANCE_TOKEN": honest.TOKEN,
+        }
         ran = await run(job, python, tmp_path / "job", settings)
     assert 1 == ran.code, ran.said
     assert ran.failures

@@ -152,7 +152,9 @@ def run(
 @click.argument("paths", type=_file, nargs=-1, required=True, metavar="CASE...")
 @click.option("--url", default="", help="Another server than the one they were found on.")
 @click.option("--token", envvar="CONFORMANCE_TOKEN", default="", help="Of the server.")
-@click.option("--second-token", envvar="CONFORMANCE_SECOND_TOKEN", default="")
+@click.option(
+    "--second-token", envvar="CONFORMANCE_SECOND_TOKEN", default="", help="Another of the server."
+)
 @click.option("--allow-submits", type=click.IntRange(1), help="How many pictures each may draw.")
 @click.option("--receiver", metavar="URL", help="Where the server can call us.")
 def replay(
@@ -163,9 +165,9 @@ def replay(
     allow_submits: int | None,
     receiver: str | None,
 ) -> None:
-    """Send stored cases again, and say of each whether its rule breaks again.
+    """Send stored cases again.
 
-    Exits with 1 where any does, 0 where none does, 2 where one could not be sent.
+    Of each it is said whether its rule breaks again. Exits with 1 where any does, 0 where none does, 2 where one could not be sent.
     """
     with _able():
         from mjgate.conformance.profile import Profile
@@ -208,7 +210,10 @@ def replay(
 def baseline(
     report: Path, expires: datetime, reason: str, rule: str | None, path: Path | None
 ) -> None:
-    """Write the failures of a report.json as known, for --baseline; print them without --file."""
+    """Write the failures of a report as known.
+
+    REPORT is a report.json. What is written is for --baseline; without --file it is printed.
+    """
     with _able():
         from mjgate.conformance.baseline import extended, read_baseline, written
         from mjgate.conformance.report.json import read_failures

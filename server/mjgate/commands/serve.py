@@ -93,7 +93,7 @@ def worker_process(descriptor: int, parent_pipe: int) -> None:
 def sandbox(
     host: str, port: int, dialect: str, speed: float, secret: str | None, parent_pipe: int | None
 ) -> None:
-    """Run a stand-in upstream that draws pictures and fails on request."""
+    """Run a stand-in upstream that draws pictures for nothing."""
     settings = Settings(dialect=cast(DialectName, dialect), speed=speed, secret=secret)
     try:
         serve_sandbox(settings, host, port, ready=_say_sandbox, parent_pipe=parent_pipe)
