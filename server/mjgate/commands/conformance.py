@@ -167,7 +167,8 @@ def replay(
 ) -> None:
     """Send stored cases again.
 
-    Of each it is said whether its rule breaks again. Exits with 1 where any does, 0 where none does, 2 where one could not be sent.
+    Of each it is said whether its rule breaks again. Exits with 1 where any does, 0 where none
+    does, 2 where one could not be sent.
     """
     with _able():
         from mjgate.conformance.profile import Profile

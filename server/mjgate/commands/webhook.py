@@ -59,7 +59,7 @@ _task = click.IntRange(0, _MOST_ID)
 
 @click.group()
 def webhook() -> None:
-    """List, test and repeat callbacks; show and change what signs them."""
+    """List, test and repeat callbacks; change what signs them."""
 
 
 @webhook.command(name="list")
