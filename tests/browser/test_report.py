@@ -52,6 +52,23 @@ async def test_all_of_it_can_be_read_on_a_phone(
     assert [] == [text for text in texts if text["contrast"] < LEAST_CONTRAST]
 
 
+async def test_its_tables_fit_a_phone(chromium: Browser, tmp_path: Path) -> None:
+    wider = "[...document.querySelectorAll('.wide')].filter(e => e.scrollWidth > e.clientWidth)"
+    async with opened(chromium, tmp_path, FAILED, viewport=PHONE, is_mobile=True) as found:
+        await unfold(found)
+        assert 0 == await found.page.evaluate(f"{wider}.length")
+
+
+async def test_what_was_not_covered_stands_out(chromium: Browser, tmp_path: Path) -> None:
+    async with opened(chromium, tmp_path, FAILED) as found:
+        await unfold(found)
+        colour = "e => getComputedStyle(e).color"
+        names = found.page.locator(".seen th.name")
+        told = {await each.inner_text(): await each.evaluate(colour) for each in await names.all()}
+    assert "rgb(180, 35, 24)" == told["500"]
+    assert "rgb(27, 31, 36)" == told["bearer"]
+
+
 async def test_it_is_dark_where_the_reader_has_it_dark(chromium: Browser, tmp_path: Path) -> None:
     grounds = []
     for colours in ("light", "dark"):

@@ -90,7 +90,7 @@ def test_the_page_says_all_of_a_verdict() -> None:
         "rules that nothing was asked of: key_holds",
         "ImagineRequest/prompt minLength",
         "header Idempotency-Key",
-        "2 statuses not asked about",
+        "2 statuses not covered",
         "A key gives one picture.",
     ):
         assert part in words, part
@@ -111,7 +111,7 @@ def test_a_command_that_was_cut_cannot_be_copied() -> None:
 def test_of_very_much_that_is_missing_the_first_are_named() -> None:
     many = tuple(Seen(IMAGINE, "keyword", f"k{number}") for number in range(250))
     words = Read(html_report(verdict(seen=many))).words
-    assert "250 keywords not asked about" in words
+    assert "250 keywords not covered" in words
     assert "and 50 more, in report.json" in words
 
 

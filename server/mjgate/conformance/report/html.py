@@ -15,7 +15,7 @@ from markupsafe import Markup
 
 from mjgate.conformance.exchange import Exchange
 from mjgate.conformance.report.coverage import coverage, operations_of
-from mjgate.conformance.report.text import CLASSES, by_class, told
+from mjgate.conformance.report.text import by_class, told, used_classes
 from mjgate.conformance.report.words import (
     answer_lines,
     command,
@@ -68,7 +68,7 @@ def html_report(verdict: Verdict) -> str:
         style=Markup(style),  # noqa: S704 - ours
         policy=f"default-src 'none'; img-src data:; style-src {_hash(style)}; "
         f"script-src {_hash(script)}; base-uri 'none'; form-action 'none'",
-        classes=CLASSES,
+        classes=used_classes(verdict),
         counted=by_class(verdict),
         operations=operations_of(verdict),
         coverage=coverage(verdict),

@@ -40,6 +40,12 @@ def by_class(verdict: Verdict) -> Mapping[tuple[str, str], int]:
     return counted
 
 
+def used_classes(verdict: Verdict) -> list[str]:
+    """The classes that a table of answers has; `other` where there was such an answer."""
+    met = {name for _, name in by_class(verdict)}
+    return [name for name in CLASSES if name != "other" or name in met]
+
+
 def told(verdict: Verdict) -> list[str]:
     """What a reader must know of a run: its notes, what it may have cost, what it did not ask."""
     unasked = [rule for rule, times in verdict.rules.items() if not times]
@@ -55,8 +61,7 @@ def _head(verdict: Verdict) -> Iterator[str]:
         f"contract {line(verdict.contract)}, seed {verdict.seed}, "
         f"{count(verdict.cases, 'answer')} in {verdict.took_ms / 1000:,.1f} s"
     )
-    counted = by_class(verdict)
-    used = [name for name in CLASSES if name != "other" or any(c == "other" for _, c in counted)]
+    counted, used = by_class(verdict), used_classes(verdict)
     rows = [
         [line(label) or "(no operation)", *(counted.get((label, name)) or "." for name in used)]
         for label in operations_of(verdict)
