@@ -103,8 +103,16 @@ def test_of_a_long_story_the_last_steps_are_shown_and_the_last_answer_in_full() 
 def test_a_command_that_is_too_long_is_cut_and_says_so() -> None:
     shown, whole = command(exchange(sent=b"y" * 9000))
     assert not whole
-    assert "yyy... (1," in shown
-    assert len(shown) < MOST_CURL + 30
+    assert shown.endswith("yyy... (and more, in the stored case)")
+    assert len(shown) < MOST_CURL + 50
+
+
+@pytest.mark.parametrize("length", [MOST_CURL - 500, MOST_CURL - 50])
+def test_a_command_is_whole_or_says_that_it_is_not(length: int) -> None:
+    sent = exchange(sent=b"y" * length)
+    shown, whole = command(sent)
+    assert whole is (shown == sent.request.curl())
+    assert whole is (length == MOST_CURL - 500)
 
 
 def test_no_line_of_others_stands_at_the_beginning_of_a_line() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from mjgate.conformance.exchange import Exchange
 from mjgate.conformance.report.coverage import coverage
-from mjgate.conformance.report.words import MOST_CURL, outcome
+from mjgate.conformance.report.words import command, outcome
 from mjgate.conformance.verdict import CannotRun, Failure, Verdict
 
 FORMAT = "mjgate-conformance-report"
@@ -135,12 +135,12 @@ def _failure(failure: Failure) -> dict[str, Any]:
 
 
 def _exchange(exchange: Exchange) -> dict[str, Any]:
-    curl = exchange.request.curl()
+    curl, whole = command(exchange)
     return {
         "operation": exchange.operation,
         "request": exchange.request.to_json(),
         "answer": None if exchange.answer is None else exchange.answer.to_json(),
-        "curl": curl if len(curl) <= MOST_CURL else None,
+        "curl": curl if whole else None,
     }
 
 

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 
 from mjgate.conformance.exchange import Answer, Exchange, text_of
 from mjgate.conformance.verdict import COULD_NOT_RUN, PASSED, Failure, Verdict
@@ -69,10 +70,13 @@ def block(failure: Failure, said: str) -> str:
 
 def command(exchange: Exchange) -> tuple[str, bool]:
     """The curl of an exchange, and whether it is whole."""
-    whole = exchange.request.curl()
-    if len(whole) <= MOST_CURL:
-        return whole, True
-    return f"{whole[:MOST_CURL]}... ({len(whole) - MOST_CURL:,} more)", False
+    request = exchange.request
+    # What is cut anyway is not quoted first: a body may have millions of bytes.
+    body = None if request.body is None else request.body[:MOST_CURL]
+    shown = replace(request, body=body).curl()
+    if body == request.body and len(shown) <= MOST_CURL:
+        return shown, True
+    return f"{shown[:MOST_CURL]}... (and more, in the stored case)", False
 
 
 def answer_lines(answer: Answer | None) -> list[str]:
