@@ -1,6 +1,7 @@
 """The page as text; what a browser makes of it is in tests/browser."""
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
@@ -13,6 +14,7 @@ from tests.conformance.report.verdicts import (
     FAILED,
     IMAGINE,
     PASSED,
+    WAIVED,
     exchange,
     failure,
     hostile,
@@ -94,6 +96,12 @@ def test_the_page_says_all_of_a_verdict() -> None:
         "A key gives one picture.",
     ):
         assert part in words, part
+
+
+def test_deviations_that_were_not_met_are_named_alone() -> None:
+    unmet = replace(WAIVED, name="never", times=0)
+    words = Read(html_report(verdict(waived=(unmet, WAIVED)))).words
+    assert "measured not met: never Notes" in words
 
 
 def test_a_page_without_failures_says_none() -> None:

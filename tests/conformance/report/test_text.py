@@ -67,7 +67,8 @@ def test_a_run_without_allowance_names_none() -> None:
 
 def test_deviations_that_were_not_met_are_named_alone() -> None:
     unmet = replace(WAIVED, name="never", times=0)
-    said = text_report(verdict(waived=(unmet, WAIVED)))
+    other = replace(WAIVED, rule="content_type", times=0)
+    said = text_report(verdict(waived=(unmet, unmet, other, WAIVED)))
     assert "errors-are-200 (error_shape): errors are HTTP 200 with a code" in said
     assert "measured]\n  not met: never\n\n" in said
 

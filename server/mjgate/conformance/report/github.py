@@ -99,7 +99,7 @@ def _head(verdict: Verdict) -> Iterator[str]:
         )
     excused = [
         *(f"- known until {k.expires}: {_inert(title(k.failure))}" for k in verdict.known),
-        *(f"- let pass: {_inert(w.name)}, {w.times} times" for w in verdict.waived),
+        *(f"- let pass: {_inert(w.name)}, {w.times} times" for w in verdict.waived if w.times),
         *(f"- {_inert(note)}" for note in told(verdict)),
     ]
     yield "\n".join(excused)

@@ -15,7 +15,7 @@ from markupsafe import Markup
 
 from mjgate.conformance.exchange import Exchange
 from mjgate.conformance.report.coverage import coverage, operations_of
-from mjgate.conformance.report.text import by_class, told, used_classes
+from mjgate.conformance.report.text import by_class, told, unmet, used_classes
 from mjgate.conformance.report.words import (
     answer_lines,
     command,
@@ -76,6 +76,7 @@ def html_report(verdict: Verdict) -> str:
         seen=_seen(verdict),
         failures=list(_failures(verdict)),
         broken=_broken(verdict),
+        unmet=unmet(verdict),
         notes=told(verdict),
     )
 

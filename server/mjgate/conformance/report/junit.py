@@ -80,7 +80,7 @@ def _message(failures: list[Failure]) -> str:
 def _aside(verdict: Verdict) -> Iterator[str]:
     yield sentence(verdict)
     yield from told(verdict)
-    for waived in verdict.waived:
+    for waived in (each for each in verdict.waived if each.times):
         yield (
             f"let pass {waived.times} x {line(waived.name)} ({line(waived.rule)}): "
             f"{line(waived.reason)} [{line(waived.source)}]"

@@ -46,6 +46,12 @@ def used_classes(verdict: Verdict) -> list[str]:
     return [name for name in CLASSES if name != "other" or name in met]
 
 
+def unmet(verdict: Verdict) -> list[str]:
+    """The names of deviations that the profile lets pass and the server does not have."""
+    met = {each.name for each in verdict.waived if each.times}
+    return [line(name) for name in dict.fromkeys(w.name for w in verdict.waived) if name not in met]
+
+
 def told(verdict: Verdict) -> list[str]:
     """What a reader must know of a run: its notes, what it may have cost, what it did not ask."""
     unasked = [rule for rule, times in verdict.rules.items() if not times]
@@ -81,8 +87,8 @@ def _waived(verdict: Verdict) -> Iterator[str]:
         for each in verdict.waived
         if each.times
     ]
-    if unused := [line(each.name) for each in verdict.waived if not each.times]:
-        rows.append(f"  not met: {', '.join(unused)}")
+    if names := unmet(verdict):
+        rows.append(f"  not met: {', '.join(names)}")
     if rows:
         yield "\n".join([f"let pass by the profile {line(verdict.profile)}:", *rows])
 
