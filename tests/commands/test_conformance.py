@@ -196,6 +196,18 @@ def test_without_its_packages_it_says_how_to_install_them(tmp_path: Path) -> Non
     assert "(schemathesis is not installed)" in ran.stderr
 
 
+def test_a_stored_case_breaks_again_until_the_server_is_mended(reported: Path, faulty: str) -> None:
+    cases = sorted(map(str, (reported / "cases").glob("*.json")))
+    again = conformance("replay", *cases)
+    assert 1 == again.exit_code
+    assert len(cases) == again.stdout.count(" breaks again: ")
+    with honest.serving() as address:
+        mended = conformance("replay", "--url", address, *cases)
+    assert 0 == mended.exit_code
+    assert len(cases) == mended.stdout.count(" does not break again: ")
+    assert "is no case" in refused("replay", str(reported / "report.json"))
+
+
 def test_junit_of_a_run_names_where_it_was_broken(reported: Path) -> None:
     cases = ElementTree.parse(reported / "junit.xml").iter("testcase")
     failed = {case.attrib["name"] for case in cases if case.find("failure") is not None}

@@ -64,7 +64,7 @@ def judged_again(
         options = replace(SMALL, url=address)
         verdict = run(options, PROFILE, replace(habits(), enough=enough))
         cases = [folder / each.case for each in store(verdict, folder).failures if each.case]
-        return verdict, replay(cases, options, lambda name: PROFILE)
+        return verdict, replay(cases, options, {PROFILE.name: PROFILE})
 
 
 def told(verdict: Verdict) -> str:

@@ -32,7 +32,7 @@ def shown(arrival: Arrival) -> bytes:
 
 
 def sent(path: Path, options: Options) -> Replayed:
-    (result,) = replay([path], options, plain)
+    (result,) = replay([path], options, {})
     return result
 
 

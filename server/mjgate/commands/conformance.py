@@ -171,7 +171,7 @@ def replay(
     does, 2 where one could not be sent.
     """
     with _able():
-        from mjgate.conformance.profile import Profile
+        from mjgate.conformance.profiles import PROFILES
         from mjgate.conformance.replay import replay as send_again
         from mjgate.conformance.run import Options
 
@@ -182,7 +182,7 @@ def replay(
             allow_submits=allow_submits,
             receiver=receiver,
         )
-        results = send_again(paths, options, lambda name: Profile(name, name))
+        results = send_again(paths, options, PROFILES)
     for result in results:
         word = "breaks again" if result.again else "does not break again"
         name = f"{result.case.rule} at {result.case.operation or 'no operation'}"

@@ -1,7 +1,7 @@
 """Sends stored cases again, and says whether the same rule breaks."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -29,15 +29,20 @@ class Replayed:
 
 
 def replay(
-    paths: Sequence[Path], options: Options, profile: Callable[[str], Profile]
+    paths: Sequence[Path], options: Options, profiles: Mapping[str, Profile]
 ) -> list[Replayed]:
     """Sends each case to the server it was found on, or to that of the options.
+
+    Each is judged by the profile it was found with, or by the whole contract.
 
     Raises:
         CannotRun: a case cannot be read or sent, or the server cannot be asked.
     """
     cases = [(path, read_case(path)) for path in paths]
-    return [_replayed(path, case, options, profile(case.profile)) for path, case in cases]
+    whole = Profile("mjgate", "the whole contract")
+    return [
+        _replayed(path, case, options, profiles.get(case.profile, whole)) for path, case in cases
+    ]
 
 
 def _replayed(path: Path, case: StoredCase, options: Options, profile: Profile) -> Replayed:
