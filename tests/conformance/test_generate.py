@@ -60,6 +60,11 @@ def test_what_http_cannot_carry_is_left_out() -> None:
     assert request_of(made, TARGET, random.Random(1)) is None
 
 
+def test_a_session_passes_over_what_cannot_be_sent() -> None:
+    made = case(FETCH, "GET", path_parameters={"id": "1"}, headers={"X-Odd": "a\r\nb"})
+    assert [] == sent([made])
+
+
 def test_senders_and_forms_and_request_ids_vary() -> None:
     made = case(FETCH, "GET", path_parameters={"id": "1"})
     requests = [drawn(made, seed) for seed in range(300)]

@@ -7,8 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mjgate.conformance.contract_view import CHANGE, IMAGINE, LIST
+from mjgate.conformance.contract_view import CHANGE, IMAGINE, LIST, USAGE, Contract
 from mjgate.conformance.exchange import Request
+from mjgate.conformance.oracle import expect
+from mjgate.contract.document import Document
 from tests.conformance.exchanges import CONTRACT, TARGET, expected, request
 
 FETCH = "/mj/task/1320098173412546/fetch"
@@ -167,6 +169,22 @@ def test_a_good_request_may_meet_a_task_that_is_not_there_and_a_used_key() -> No
     assert 422 in expected(request("POST", IMAGINE, GOOD)).wrong
     keyed = request("POST", IMAGINE, GOOD, {"Idempotency-Key": "a"})
     assert not {409, 422} & expected(keyed).wrong
+
+
+def test_a_parameter_that_is_required_is_missed() -> None:
+    spec = json.loads(json.dumps(CONTRACT.spec))
+    (limit,) = [
+        each for each in spec["paths"][USAGE]["get"]["parameters"] if each["name"] == "limit"
+    ]
+    limit["required"] = True
+    said = expect(Contract(Document(b"", spec)), request("GET", USAGE))
+    assert ("bad", "a missing query limit") == (said.says, said.why)
+    assert "good" == expect(Contract(Document(b"", spec)), request("GET", f"{USAGE}?limit=1")).says
+
+
+def test_what_is_good_is_so_by_its_operation() -> None:
+    said = expected(request("GET", FETCH))
+    assert ("", "#/paths/~1mj~1task~1{id}~1fetch/get") == (said.why, said.where)
 
 
 def test_reasons_add_up() -> None:

@@ -72,7 +72,8 @@ def test_a_wrong_token_cannot_be_asked_with(status: int, token: str, said: str) 
         pytest.raises(CannotRun, match=said),
     ):
         asked(replace(CORNERS, url=server.url, token=token))
-    assert 1 == len(server.arrivals)
+    # One form may be taken where the other is not.
+    assert (2 if status == 401 else 1) == len(server.arrivals)
 
 
 @pytest.mark.parametrize("status", [429, 502, 503])

@@ -122,6 +122,15 @@ def test_a_submit_that_cannot_be_found_breaks_two_rules() -> None:
     assert f"GET /mj/task/{'{id}'}/fetch" == found["submitted_fetchable"].operation
 
 
+def test_a_submit_that_is_found_as_a_page_is_not_found() -> None:
+    def pages(arrival: Arrival) -> bytes:
+        return honest(arrival) if arrival.path == IMAGINE else reply(200, b"<html>", headers())
+
+    with asking(pages, allow_submits=1) as asked:
+        asked.session.post(IMAGINE, PROMPT)
+        assert {"submitted_fetchable", "submitted_listed"} <= set(asked.failures)
+
+
 def test_operations_that_a_profile_has_not_are_not_asked_for() -> None:
     absent = frozenset({"GET /mj/task/{id}/fetch", f"POST {LIST}"})
     with asking(honest, Profile("few", "few", absent=absent), allow_submits=1) as asked:
@@ -173,7 +182,8 @@ def test_who_asks_to_wait_for_ever_is_not_waited_for(seconds: str) -> None:
 
 
 def test_503_is_asked_again_where_nothing_can_be_bought() -> None:
-    down, up = refusal(503, "unavailable"), reply(200, TASK, headers())
+    down = refusal(503, "unavailable", Retry_After="0")
+    up = reply(200, TASK, headers())
     with asking(scripts(down, down, up)) as asked:
         asked.session.fetch(str(TASK["id"]))
         assert {} == asked.failures
@@ -184,11 +194,12 @@ def test_503_is_asked_again_where_nothing_can_be_bought() -> None:
         assert 4 == len(asked.server.arrivals)
 
 
-def test_503_says_how_long_to_wait() -> None:
-    down = refusal(503, "unavailable", Retry_After="0")
+def test_an_answer_that_only_puts_off_has_its_form_too() -> None:
+    down = reply(502, b"<html>", {"Content-Type": "text/html"})
     with asking(scripts(down, reply(200, TASK, headers()))) as asked:
         asked.session.fetch(str(TASK["id"]))
-        assert {} == asked.failures
+        assert "error_shape" in asked.failures
+        assert "no_server_error" not in asked.failures
 
 
 @pytest.mark.parametrize(

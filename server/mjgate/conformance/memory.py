@@ -52,11 +52,11 @@ class Memory:
         told = _back(before, now) if before else None
         if before is not None and told is not None:
             return Back(told, before.exchange)
-        _keep(self.tasks, task_id, now)
+        keep(self.tasks, task_id, now)
         return None
 
     def submit(self, sender: str, task_id: str) -> None:
-        _keep(self.submitted, (sender, task_id), None)
+        keep(self.submitted, (sender, task_id), None)
 
     def owns(self, sender: str, task_id: str) -> bool:
         return (sender, task_id) in self.submitted
@@ -81,8 +81,9 @@ def _back(before: Look, now: Look) -> str | None:
     return None
 
 
-def _keep(store: OrderedDict[Any, Any], key: Any, value: Any) -> None:
+def keep(store: OrderedDict[Any, Any], key: Any, value: Any, most: int = MOST_TASKS) -> None:
+    """Puts the newest last, and forgets the oldest where there are too many."""
     store[key] = value
     store.move_to_end(key)
-    if len(store) > MOST_TASKS:
+    if len(store) > most:
         store.popitem(last=False)

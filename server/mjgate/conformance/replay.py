@@ -59,8 +59,6 @@ def _replayed(path: Path, case: StoredCase, options: Options, profile: Profile) 
         else:
             _send(session, case)
         return _result(session, case, path)
-    except Withheld as why:
-        raise CannotRun(f"{path}: {why}; allow it with --allow-submits") from None
     except Ended as why:
         raise CannotRun(f"{path}: {why}") from None
     finally:
@@ -76,7 +74,11 @@ def _send(session: Session, case: StoredCase) -> None:
         except KeyError:
             session.note("an earlier step was not answered as it was when the case was found")
             return
-        filler.learn(step, session.ask(request).answer)
+        try:
+            filler.learn(step, session.ask(request).answer)
+        except Withheld as why:
+            session.note(f"the case was not sent to its end: {why}")
+            return
     # What a server does only now and then shows when it is looked at again.
     for _ in range(_LOOKS):
         if request is None or costly(request) or _broken(session, case):

@@ -19,7 +19,7 @@ from mjgate.conformance.allowance import NOWHERE, Allowance, Withheld, costly, h
 from mjgate.conformance.contract_view import FETCH, JSON, LIST, Contract
 from mjgate.conformance.exchange import Answer, Exchange, Request
 from mjgate.conformance.findings import Findings
-from mjgate.conformance.memory import Memory
+from mjgate.conformance.memory import Memory, keep
 from mjgate.conformance.oracle import Expectation, expect
 from mjgate.conformance.profile import Profile
 from mjgate.conformance.rules import MOST_ID, RULES, Broken, Rule, Sight, at, submitted
@@ -350,9 +350,7 @@ class Session:
             known = self.memory.owns(sender, made)
             self.memory.submit(sender, made)
             if len(exchange.request.body or b"") <= MOST_ORIGIN_BODY:
-                self._origins[made] = exchange
-                if len(self._origins) > MOST_ORIGINS:
-                    self._origins.popitem(last=False)
+                keep(self._origins, made, exchange, MOST_ORIGINS)
         if not known:
             self._look_up(exchange, made, sender)
 

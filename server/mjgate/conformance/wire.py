@@ -4,7 +4,6 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import urlsplit
 
 from urllib3 import HTTPHeaderDict, PoolManager, Timeout
 from urllib3.exceptions import (
@@ -98,12 +97,6 @@ class Wire:
             bearer = request.form.lower() == "authorization"
             headers[request.form] = f"Bearer {token}" if bearer else token
         return headers
-
-
-def origin(url: str) -> str:
-    """Scheme, host and port of an address."""
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc}"
 
 
 def _read(response: BaseHTTPResponse, deadline: float) -> bytes:
