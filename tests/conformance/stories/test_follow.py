@@ -75,10 +75,12 @@ def test_a_task_that_has_ended_at_once_is_not_changed_too_early(staged: Open) ->
     assert [] == broken(stage)
 
 
-def test_the_last_submit_is_not_spent_on_a_change_too_early(staged: Open) -> None:
-    stage = staged(allow=1)
+def test_what_other_stories_need_is_not_spent_on_a_change_too_early(staged: Open) -> None:
+    stage = staged(allow=4)
     picture(stage)
     assert not applied(stage)["changes_only_finished"]
+    assert "--allow-submits 5 lets it be" in notes(stage)
+    assert 1 == stage.session.allowance.accepted
 
 
 @pytest.mark.parametrize(

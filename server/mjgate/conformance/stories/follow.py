@@ -20,6 +20,8 @@ _WAIT_S = 10
 _EARLY_MS = 500
 _TRIES = 3
 _LATE_S = 0.3
+_WORTH_MORE = 3
+"""Submits of the stories after it: a change, a key, a long prompt."""
 _ADDRESSES = ("imageUrl", "imageUrls")
 """They may differ in their signatures while the task is the same."""
 
@@ -41,7 +43,13 @@ def picture(stage: Stage) -> None:
 
 def _change_early(stage: Stage, drawn: Drawn) -> Exchange | None:
     """A change of a task that no look has shown finished, where it was accepted."""
-    if drawn.ended or not stage.session.may_submit():
+    if drawn.ended:
+        return None
+    if stage.session.allowance.left <= _WORTH_MORE:
+        stage.session.note(
+            "Whether a task can be changed before it has ended was not asked: --allow-submits "
+            f"{_WORTH_MORE + 2} lets it be."
+        )
         return None
     made = stage.session.post(CHANGE, change_of(drawn, "REROLL"))
     if accepted(made) is not None:
