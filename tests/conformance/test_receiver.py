@@ -9,6 +9,7 @@ import pytest
 from mjgate.conformance.receiver import Post, Receiver, is_loopback, receiving
 from mjgate.conformance.stories.stage import path_of
 from mjgate.conformance.verdict import CannotRun
+from tests.harness import free_port
 
 LOCAL = "http://127.0.0.1:8080"
 
@@ -82,6 +83,14 @@ def test_an_address_that_is_given_is_listened_on() -> None:
         assert receiver is not None
         port = receiver.base.removeprefix("http://hooks.example.org:").removesuffix("/below")
         assert 204 == call(f"http://127.0.0.1:{port}/below/hook")
+
+
+def test_a_port_that_is_given_is_the_one() -> None:
+    address = f"http://127.0.0.1:{free_port()}/mine"
+    with receiving(address, LOCAL) as receiver:
+        assert receiver is not None
+        assert address == receiver.base
+        assert 204 == call(receiver.address())
 
 
 @pytest.mark.parametrize("address", ["ftp://127.0.0.1", "hook", "http://127.0.0.1:x"])

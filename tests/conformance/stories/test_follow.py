@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from mjgate.conformance.profile import Profile
 from mjgate.conformance.stories.follow import follow, picture
 from tests.conformance.honest import LIFE, Call, Manners, Reply, error, result
 from tests.conformance.stories.conftest import Open, applied, broken, notes
@@ -73,6 +74,26 @@ def test_a_task_that_has_ended_at_once_is_not_changed_too_early(staged: Open) ->
     picture(stage)
     assert not applied(stage)["changes_only_finished"]
     assert [] == broken(stage)
+
+
+def test_a_change_too_early_that_cannot_be_seen_says_nothing(staged: Open) -> None:
+    unseen = Manners(
+        changes_early=True,
+        sees=lambda way, task, owned: owned and (way != "fetch" or task.parent is None),
+    )
+    stage = staged(unseen)
+    picture(stage)
+    assert "changes_only_finished" not in dict(broken(stage))
+
+
+def test_only_what_is_there_is_asked_for(staged: Open) -> None:
+    absent = frozenset({"POST /mj/task/list-by-condition", "POST /mj/submit/change"})
+    stage = staged(profile=Profile("x", "x", absent=absent))
+    picture(stage)
+    assert [] == broken(stage)
+    assert {"POST /mj/submit/imagine", "GET /mj/task/{id}/fetch"} == {
+        label for label, _ in stage.session.findings.by_status
+    }
 
 
 def test_what_other_stories_need_is_not_spent_on_a_change_too_early(staged: Open) -> None:

@@ -104,8 +104,9 @@ def _waited(look: Exchange) -> bool:
 
 def _judge_tag(stage: Stage, before: Exchange, look: Exchange, wait_s: int) -> None:
     """Holds two looks at a task, one after the other, to its tag."""
-    if look.answer is None or before.answer is None:
+    if look.answer is None:
         return
+    assert before.answer is not None
     old, new = before.answer.header("etag"), look.answer.header("etag")
     given = look.request.header("If-None-Match")
     early = look.answer.after_ms < 1000 * wait_s - _EARLY_MS
