@@ -1,5 +1,6 @@
 """The contract is read with its pointers, and judges by them."""
 
+import json
 from typing import Any
 
 import pytest
@@ -11,8 +12,10 @@ from mjgate.conformance.contract_view import (
     LIST,
     MOST_FAULTS,
     USAGE,
+    Contract,
     Fault,
 )
+from mjgate.contract.document import Document
 from tests.conformance.exchanges import CONTRACT, TASK
 
 SCHEMAS = "#/components/schemas"
@@ -110,6 +113,16 @@ def test_of_thousands_of_faults_the_last_stands_for_the_rest() -> None:
     found = CONTRACT.faults(LIST_BODY, {"ids": [{}, []] * 5000})
     assert MOST_FAULTS + 1 == len(found)
     assert ("", "oneOf") == (found[-1].place, found[-1].keyword)
+
+
+def test_a_schema_may_hold_itself() -> None:
+    spec = json.loads(json.dumps(CONTRACT.spec))
+    tree = {"type": "object", "properties": {"under": {"$ref": f"{SCHEMAS}/Tree"}}}
+    spec["components"]["schemas"]["Tree"] = tree
+    contract = Contract(Document(b"", spec))
+    assert contract.accepts(f"{SCHEMAS}/Tree", {"under": {"under": {"under": {}}}})
+    (fault,) = contract.faults(f"{SCHEMAS}/Tree", {"under": {"under": {"under": 1}}})
+    assert ("/under/under/under", "type") == (fault.place, fault.keyword)
 
 
 def test_places_are_steady_without_the_numbers_of_items() -> None:

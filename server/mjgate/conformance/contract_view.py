@@ -302,10 +302,26 @@ class Contract:
     def _validator(self, schema: str) -> Any:
         found = self._validators.get(schema)
         if found is None:
-            reference = {"$ref": f"{_URN}{schema}"}
-            found = _Validator(reference, registry=self._registry)
+            found = _Validator(self._inlined({"$ref": schema}, ()), registry=self._registry)
             self._validators[schema] = found
         return found
+
+    def _inlined(self, node: Any, within: tuple[str, ...]) -> Any:
+        """A schema with what its references lead to in their place: to follow them takes longest.
+
+        One that leads to where it stands in stays a reference.
+        """
+        if isinstance(node, list):
+            return [self._inlined(each, within) for each in node]
+        if not isinstance(node, dict):
+            return node
+        reference = node.get("$ref")
+        if not isinstance(reference, str):
+            return {key: self._inlined(value, within) for key, value in node.items()}
+        home = self.home(reference)
+        if home in within:
+            return {"$ref": f"{_URN}{home}"}
+        return self._inlined(self.at(home), (*within, home))
 
     def _resolved(self, node: Any) -> Any:
         while isinstance(node, dict) and isinstance(node.get("$ref"), str):
