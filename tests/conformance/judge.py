@@ -29,6 +29,8 @@ SMALL = Options(
     receiver="http://127.0.0.1:0",
     patience_s=1.5,
 )
+PATIENT = replace(SMALL, patience_s=30)
+"""For servers whose tasks end: nothing is waited for in vain."""
 
 
 @cache

@@ -843,7 +843,7 @@ TASKS = (
         "changes too early",
         "a task that has not ended can be changed",
         ("changes_only_finished",),
-        Manners(changes_early=True, life=(*LIFE[:-1], *[LIFE[-2]] * 10, LIFE[-1])),
+        Manners(changes_early=True, life=(*LIFE[:-1], *[LIFE[-2]] * 25, LIFE[-1])),
     ),
     Mutant(
         "100% too early",

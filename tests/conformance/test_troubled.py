@@ -11,12 +11,12 @@ from mjgate.conformance.verdict import Verdict
 from mjgate.contract.protocol import Protocol
 from tests.conformance.bodies import IMAGINE, LIST
 from tests.conformance.honest import Call, Manners, Reply, error
-from tests.conformance.judge import SMALL, judged, told
+from tests.conformance.judge import PATIENT, judged, told
 
 
 def troubled(
     manners: Manners | None = None,
-    options: Options = SMALL,
+    options: Options = PATIENT,
     protocol: type[asyncio.Protocol] = Protocol,
 ) -> Verdict:
     """Of the stories and the corners alone: each of these servers takes its time."""
@@ -48,7 +48,7 @@ def test_a_server_that_answers_too_late_does_not_answer() -> None:
     def late(call: Call) -> float:
         return 0.5 if call.operation == LIST and call.method == "POST" else 0
 
-    impatient = replace(SMALL, timeout_s=0.2, max_time_s=5, allow_submits=None)
+    impatient = replace(PATIENT, timeout_s=0.2, max_time_s=5, allow_submits=None)
     verdict = troubled(Manners(pause_s=late), impatient)
     assert 1 == verdict.exit_code
     assert {"answers"} <= {each.rule for each in verdict.failures} <= {"answers", "coverage"}

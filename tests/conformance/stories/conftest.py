@@ -14,7 +14,7 @@ from mjgate.conformance.wire import Tokens
 from tests.conformance.honest import SECOND, TOKEN, Manners, serving
 
 PROFILE = Profile("mjgate", "mjgate itself")
-PATIENCE_S = 2.0
+PATIENCE_S = 20.0
 Open = Callable[..., Stage]
 
 

@@ -21,7 +21,7 @@ from mjgate.conformance.stories.stage import (
 
 _ADDRESSES = ("imageUrl", "imageUrls")
 _CALLBACK_S = 30.0
-_LATE_S = 0.3
+_LATE_S = 0.5
 """What comes after the end comes soon after it."""
 
 

@@ -19,7 +19,7 @@ from mjgate.conformance.stories.stage import (
 _WAIT_S = 10
 _EARLY_MS = 500
 _TRIES = 3
-_LATE_S = 0.3
+_LATE_S = 0.5
 _WORTH_MORE = 3
 """Submits of the stories after it: a change, a key, a long prompt."""
 _ADDRESSES = ("imageUrl", "imageUrls")
