@@ -41,6 +41,7 @@ SLUGS = {
     401: "unauthorized",
     404: "not_found",
     405: "method_not_allowed",
+    409: "in_flight",
     413: "too_large",
     415: "not_json",
     422: "key_reused",
@@ -53,7 +54,6 @@ _PRICES = {"IMAGINE": 100_000, "UPSCALE": 50_000, "VARIATION": 100_000, "REROLL"
 _BUDGET = 1_000_000_000
 _FIRST_ID = 1_795_400_000_000_001
 _REQUEST_ID = re.compile("[!-~]{1,128}")
-_ETAG = re.compile('"([^"]*)"')
 _WAIT = re.compile(r'(?:^|,)\s*wait\s*=\s*"?([0-9]{1,4})')
 _FETCHED = re.compile("/mj/task/([^/]+)/fetch")
 
@@ -166,6 +166,9 @@ class Manners:
     `posts`: what is posted in place of a callback.
     `recalls`: what a known key calls for, given whether body and operation are the same:
     `replay`, `reused` or `ignored`.
+    `keys_of`: whose key a key is. `keeps_keys_after_s`: how long a key is not known yet.
+    `ledger`: the entries of a token. `page`: the cursor and the limit that it goes by.
+    `looks_at`: how many ids of a list. `tags_in`: what tags `If-None-Match` has.
     `waits` for a change where it says so, `knows` a tag that comes back.
     `leaving`: the last hand at each answer.
     `written`: the bytes of a body.
@@ -184,6 +187,12 @@ class Manners:
     statement: Callable[[Body], Body] = lambda body: body
     posts: Callable[[Task, Post], Sequence[Post]] = lambda task, post: [post]
     recalls: Callable[[bool], str] = lambda same: "replay" if same else "reused"
+    keys_of: Callable[[Call], str] = lambda call: call.asker
+    keeps_keys_after_s: float = 0
+    ledger: Callable[[list["Entry"]], list["Entry"]] = lambda entries: entries
+    page: Callable[[int, int], tuple[int, int]] = lambda cursor, limit: (cursor, limit)
+    looks_at: int = 10_000
+    tags_in: Callable[[str], list[str]] = re.compile('"([^"]*)"').findall
     tag: Callable[[Task], str] = lambda task: task.tag
     leaving: Callable[[Call, Reply], Reply] = lambda call, reply: reply
     written: Callable[[Any], bytes] = lambda body: json.dumps(body, ensure_ascii=False).encode(
@@ -358,7 +367,8 @@ class Honest:
         if hasty is not None:
             return hasty
         key = call.header("idempotency-key")
-        claim = self._claims.get((call.asker, key))
+        owner = self.manners.keys_of(call)
+        claim = self._claims.get((owner, key))
         if claim is not None:
             said = self.manners.recalls(claim[:2] == (call.operation, body))
             if said == "replay":
@@ -368,7 +378,12 @@ class Honest:
         reply = draw()
         if key:
             assert call.operation is not None
-            self._claims[call.asker, key] = call.operation, body, reply.body
+            kept = {(owner, key): (call.operation, body, reply.body)}
+            if self.manners.keeps_keys_after_s:
+                loop = asyncio.get_running_loop()
+                loop.call_later(self.manners.keeps_keys_after_s, self._claims.update, kept)
+            else:
+                self._claims.update(kept)
         return reply
 
     async def _live(self, task: Task) -> None:
@@ -389,6 +404,8 @@ class Honest:
         if task.status == "SUCCESS":
             task.finish_ms = _now_ms()
             self._enter("charge", task, -task.price, task.price)
+        if task.status == "FAILURE":
+            self._enter("release", task, -task.price, 0)
         task.changed.set()
         task.changed = asyncio.Event()
 
@@ -422,7 +439,7 @@ class Honest:
         task = self._find("fetch", call.asker, wanted)
         if task is None:
             raise Refused(error(404, f"There is no task {wanted} of this token."))
-        known = _ETAG.findall(call.header("if-none-match"))
+        known = self.manners.tags_in(call.header("if-none-match"))
         asked = _WAIT.search(call.header("prefer"))
         headers: tuple[tuple[str, str], ...] = ()
         if asked and known and task.stage < len(task.life) - 1:
@@ -442,7 +459,8 @@ class Honest:
         hasty = self.manners.hasty(call)
         if hasty is not None:
             return hasty
-        wanted = dict.fromkeys(str(each) for each in (ids if isinstance(ids, list) else ()))
+        ids = ids[: self.manners.looks_at] if isinstance(ids, list) else ()
+        wanted = dict.fromkeys(map(str, ids))
         found = [self._find("list", call.asker, each) for each in wanted]
         tasks = [self._shown(each) for each in found if each is not None]
         mine = [self._shown(each) for each in self.tasks.values() if each.owner == call.asker]
@@ -452,7 +470,7 @@ class Honest:
         self._ledger.append(Entry(len(self._ledger) + 1, kind, task, held, spent, _now_ms()))
 
     def _entries(self, asker: str) -> list[Entry]:
-        return [each for each in self._ledger if each.task.owner == asker]
+        return self.manners.ledger([each for each in self._ledger if each.task.owner == asker])
 
     def _key(self, call: Call) -> Reply:
         mine = self._entries(call.asker)
@@ -483,7 +501,7 @@ class Honest:
             return hasty
         first, last = bodies.days_of(call.query)
         mine = [each for each in reversed(mine) if first <= _day(each) <= last]
-        cursor, most = _number(call, "cursor", 0), _number(call, "limit", 100)
+        cursor, most = self.manners.page(_number(call, "cursor", 0), _number(call, "limit", 100))
         page = [each for each in mine if not cursor or each.number < cursor]
         body = {
             "from": str(first),
@@ -593,7 +611,7 @@ def _totals(name: str, entries: list[Entry], of: Callable[[Entry], str]) -> list
             name: each,
             "submitted": sum(entry.kind == "hold" for entry in found[each]),
             "charged": sum(entry.kind == "charge" for entry in found[each]),
-            "released": 0,
+            "released": sum(entry.kind == "release" for entry in found[each]),
             "spent": dollars(sum(entry.spent for entry in found[each])),
         }
         for each in order

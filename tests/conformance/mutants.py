@@ -12,6 +12,7 @@ from tests.conformance.honest import (
     TOKEN,
     Body,
     Call,
+    Entry,
     Life,
     Manners,
     Post,
@@ -1110,6 +1111,158 @@ AROUND = (
 )
 
 
+def _twice_charged(entries: list[Entry]) -> list[Entry]:
+    again = [each for each in entries if each.kind == "charge"]
+    return sorted(entries + [replace(each, number=each.number + 1) for each in again], key=_age)
+
+
+def _age(entry: Entry) -> int:
+    return entry.time_ms
+
+
+def _dearer(entries: list[Entry]) -> list[Entry]:
+    return [
+        replace(each, spent=each.spent + 1) if each.kind == "charge" else each for each in entries
+    ]
+
+
+def _old_lines(body: Body) -> Body:
+    old = 400 * 86_400_000
+    lines = [{**each, "time": each["time"] - old} for each in body.get("lines", ())]
+    return {**body, "lines": lines} if "lines" in body else body
+
+
+def _more_days(body: Body) -> Body:
+    days = body.get("days")
+    if not days:
+        return body
+    return {**body, "days": [{**days[0], "submitted": days[0]["submitted"] + 1}, *days[1:]]}
+
+
+def _days_always(body: Body) -> Body:
+    return {**body, "days": body["days"] or []} if "days" in body else body
+
+
+MONEY = (
+    Mutant(
+        "charged twice",
+        "a picture is charged twice",
+        ("billed_once",),
+        Manners(ledger=_twice_charged),
+    ),
+    Mutant(
+        "never charged",
+        "the hold of a picture stays for ever",
+        ("billed_once",),
+        Manners(ledger=lambda entries: [each for each in entries if each.kind != "charge"]),
+    ),
+    Mutant(
+        "dearer than held",
+        "a picture is charged at another price than was held",
+        ("billed_once",),
+        Manners(ledger=_dearer),
+    ),
+    Mutant(
+        "pages repeat",
+        "the next page begins with the last line of the page before",
+        ("pages_whole",),
+        Manners(page=lambda cursor, limit: (cursor + 1 if cursor else 0, limit)),
+    ),
+    Mutant(
+        "pages skip",
+        "the next page leaves out a line",
+        ("pages_whole",),
+        Manners(page=lambda cursor, limit: (cursor - 1 if cursor else 0, limit)),
+    ),
+    Mutant(
+        "limit ignored",
+        "a page has more lines than were asked for",
+        ("pages_whole",),
+        Manners(page=lambda cursor, limit: (cursor, max(limit, 100))),
+    ),
+    Mutant(
+        "totals on every page",
+        "`days` is not null after the first page",
+        ("pages_whole",),
+        Manners(statement=_days_always),
+    ),
+    Mutant(
+        "totals wrong",
+        "totals count a submit too many",
+        ("pages_whole",),
+        Manners(statement=_more_days),
+    ),
+    Mutant(
+        "lines of other days",
+        "a usage has lines of days that were not asked for",
+        ("statements_exact",),
+        Manners(statement=_old_lines),
+    ),
+    Mutant(
+        "keys race",
+        "the same submit, sent twice at once with one key, makes two pictures",
+        ("key_holds",),
+        Manners(keeps_keys_after_s=0.2),
+    ),
+    Mutant(
+        "keys of all",
+        "a key of another token is answered with its task",
+        ("tenants_apart",),
+        Manners(keys_of=lambda call: ""),
+    ),
+    Mutant(
+        "keys of operations",
+        "a key that an imagine came with is free for a change",
+        ("key_holds",),
+        Manners(keys_of=lambda call: f"{call.asker} {call.operation}"),
+    ),
+    Mutant(
+        "a hundred ids",
+        "a list looks at its first hundred ids",
+        ("list_in_order",),
+        Manners(looks_at=100),
+    ),
+    Mutant(
+        "one tag alone",
+        "an `ETag` among others is not found",
+        ("etag_holds",),
+        Manners(tags_in=lambda text: [text.removeprefix("W/").strip('"')]),
+    ),
+    Mutant(
+        "state cut",
+        "a `state` comes back cut at 255 characters",
+        ("state_kept",),
+        _says(state=lambda task, state: state and state[:255]),
+    ),
+    Mutant(
+        "no slash after fetch",
+        "a fetch with a slash at its end finds nothing",
+        ("good_accepted",),
+        leaving(
+            lambda call, reply: (
+                replace(error(404, "no such path"), headers=reply.headers)
+                if call.path.endswith("/")
+                else reply
+            ),
+            (FETCH,),
+        ),
+    ),
+    Mutant(
+        "no slash after imagine",
+        "an imagine with a slash at its end finds nothing",
+        ("bad_refused", "good_accepted"),
+        leaving(
+            lambda call, reply: (
+                replace(error(404, "no such path"), headers=reply.headers)
+                if call.path.endswith("/")
+                else reply
+            ),
+            (IMAGINE,),
+        ),
+    ),
+)
+
+
 def _spent(body: Body, amount: Any) -> Body:
     return {**body, "spent": amount} if "spent" in body else body
 
@@ -1123,6 +1276,7 @@ MUTANTS: Sequence[Mutant] = (
     *TOKENS,
     *TASKS,
     *AROUND,
+    *MONEY,
 )
 
 

@@ -64,8 +64,8 @@ def _good(session: Session, operation: Operation) -> Iterator[Request]:
     body = good_body(session, operation)
     for form in operation.forms:
         yield _plain(session, operation, body, form=form)
-    if operation.path == IMAGINE:
-        return
+    # An imagine without a prompt is wrong, and no less found at its path.
+    body = None if operation.path == IMAGINE else body
     yield _plain(session, operation, body, path=address(session, operation) + "/")
     if operation.body is not None:
         more = {"Content-Type": "application/json; charset=utf-8"}

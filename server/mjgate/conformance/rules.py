@@ -8,6 +8,7 @@ by the stories and the memory; here they have their sentence.
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from functools import cached_property, partial
 from typing import Any
@@ -378,6 +379,9 @@ def _statements_exact(sight: Sight) -> Iterator[Broken | None]:
         times = [at(line, "time") for line in lines] if isinstance(lines, list) else []
         known = [time for time in times if isinstance(time, int)]
         yield None if known == sorted(known, reverse=True) else Broken("lines are not newest first")
+        days = {str(datetime.fromtimestamp(time / 1000, UTC).date()) for time in known}
+        within = all(str(at(body, "from")) <= day <= str(at(body, "to")) for day in days)
+        yield None if within else Broken("a line is of a day that was not asked for")
 
 
 def _list_in_order(sight: Sight) -> Iterator[Broken | None]:
@@ -595,6 +599,16 @@ RULES: tuple[Rule, ...] = (
         "every_task_ends",
         "Every task ends.",
         f"{_TASK}/properties/status",
+    ),
+    Rule(
+        "pages_whole",
+        "Pages of a usage repeat and skip no line, and its totals are those of its lines.",
+        "#/paths/~1v1~1usage/get/description",
+    ),
+    Rule(
+        "billed_once",
+        "A picture is held once and charged once, any other end releases, at one price.",
+        "#/paths/~1v1~1usage/get/description",
     ),
     Rule(
         "answers",

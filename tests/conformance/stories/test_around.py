@@ -1,5 +1,6 @@
 """Keys hold, callbacks come and say what fetch says, and tokens keep to their own tasks."""
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -7,8 +8,9 @@ from typing import Any
 import pytest
 
 from mjgate.conformance.profile import Profile
-from mjgate.conformance.stories.around import callbacks, key, tenants
-from tests.conformance.honest import LIFE, Call, Manners, Post, Reply, Task, result
+from mjgate.conformance.stories.around import callbacks, key, key_race, keys_apart, tenants
+from tests.conformance.bodies import IMAGINE
+from tests.conformance.honest import LIFE, Call, Manners, Post, Reply, Task, error, result
 from tests.conformance.stories.conftest import Open, applied, broken, notes
 
 
@@ -16,7 +18,7 @@ def test_a_key_that_holds_breaks_nothing(staged: Open) -> None:
     stage = staged()
     key(stage)
     assert [] == broken(stage)
-    assert 3 == applied(stage)["key_holds"]
+    assert 4 == applied(stage)["key_holds"]
     assert 1 == stage.session.allowance.accepted
 
 
@@ -39,11 +41,12 @@ def without_replayed(call: Call, reply: Reply) -> Reply:
                 "the same key and body got another answer",
                 "the answer to the same key and body does not say that it is a replay",
                 "the same key with another body got 200",
+                "the same key for a change got 200",
             },
         ),
         (
             Manners(recalls=lambda same: "replay" if same else "ignored"),
-            {"the same key with another body got 200"},
+            {"the same key with another body got 200", "the same key for a change got 200"},
         ),
         (
             Manners(leaving=without_replayed),
@@ -57,11 +60,51 @@ def test_a_key_that_does_not_hold_is_found(staged: Open, manners: Manners, texts
     assert {("key_holds", text) for text in texts} == set(broken(stage))
 
 
+def test_one_key_at_the_same_time_makes_one_picture(staged: Open) -> None:
+    stage = staged()
+    key_race(stage)
+    assert ([], 1) == (broken(stage), stage.session.allowance.accepted)
+
+
+def test_two_pictures_of_one_key_are_found(staged: Open) -> None:
+    stage = staged(Manners(keeps_keys_after_s=1))
+    key_race(stage)
+    text = "the same submit, sent twice at once with one key, made two tasks"
+    assert [("key_holds", text)] == broken(stage)
+
+
+def test_the_first_of_two_may_still_be_in_flight(staged: Open) -> None:
+    numbers = itertools.count()
+
+    def busy(call: Call) -> Reply | None:
+        second = call.operation == IMAGINE and next(numbers) == 1
+        return error(409, "in flight").having("retry-after", "1") if second else None
+
+    stage = staged(Manners(hasty=busy))
+    key_race(stage)
+    assert ([], 1) == (broken(stage), stage.session.allowance.accepted)
+
+
+def test_keys_of_two_tokens_are_two_keys(staged: Open) -> None:
+    stage = staged()
+    keys_apart(stage)
+    assert ([], 2) == (broken(stage), stage.session.allowance.accepted)
+
+
+@pytest.mark.parametrize("same", ["replay", "reused"])
+def test_a_key_that_is_taken_by_another_token_is_found(staged: Open, same: str) -> None:
+    stage = staged(Manners(keys_of=lambda call: "", recalls=lambda _: same))
+    keys_apart(stage)
+    text = "the key of another token was answered with its task"
+    assert ("tenants_apart", text) in broken(stage)
+
+
 def test_a_server_that_is_not_held_to_keys_is_not_asked(staged: Open) -> None:
     stage = staged(profile=Profile("x", "x", unasked=frozenset({"key_holds"})))
     stage.drawn()
     before = stage.session.findings.cases
-    key(stage)
+    for story in (key, key_race, keys_apart):
+        story(stage)
     assert before == stage.session.findings.cases
 
 
@@ -177,7 +220,7 @@ def test_a_task_without_an_end_is_not_held_to_the_callback_of_it(staged: Open) -
 def test_without_a_picture_there_is_nothing_to_tell(staged: Open) -> None:
     refused = Reply(200, result(24, "no", None))
     stage = staged(Manners(hasty=lambda call: refused if call.path.endswith("imagine") else None))
-    for story in (key, tenants, callbacks):
+    for story in (key, keys_apart, tenants, callbacks):
         story(stage)
     stage.receiver = None
     callbacks(stage)

@@ -91,7 +91,7 @@ def test_a_list_backwards_is_found(staged: Open) -> None:
     stage = staged(Manners(listed=lambda tasks, everything: tasks[::-1]))
     one_change(stage)
     list_of_two(stage)
-    assert "a list of two tasks and an unknown one is not the two, in order" in {
+    assert "a list of two tasks and unknown ones is not the two, in order" in {
         text for _, text in broken(stage)
     }
 

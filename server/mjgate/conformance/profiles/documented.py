@@ -199,6 +199,8 @@ KIND: Final = Kind(
         Omission("unknown_paths_refused", "Nothing is documented of other paths.", OURS),
         Omission("progress_is_true", "Progress is documented as a text.", OURS),
         Omission("statements_exact", "Statements are not documented.", OURS),
+        Omission("pages_whole", "Statements are not documented.", OURS),
+        Omission("billed_once", "Statements are not documented.", OURS),
         Omission("list_in_order", "Lists are not documented.", OURS),
         Omission("tokens_not_shown", "Nothing is documented of it.", OURS),
         Omission("tasks_go_forward", "The order of statuses is not documented.", OURS),

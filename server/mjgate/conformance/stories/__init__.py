@@ -7,12 +7,13 @@ needs. They are told in the order of their worth.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from mjgate.conformance.stories.around import callbacks, key, tenants
+from mjgate.conformance.stories.around import callbacks, key, key_race, keys_apart, tenants
 from mjgate.conformance.stories.change import list_of_two, long_prompt, one_change, other_changes
 from mjgate.conformance.stories.follow import picture
 from mjgate.conformance.stories.lax import lax, lax_changes
 from mjgate.conformance.stories.refusals import bad_tokens, errors
 from mjgate.conformance.stories.stage import Stage
+from mjgate.conformance.stories.statements import bill, pages
 
 __all__ = ["STORIES", "Stage", "Story", "tell", "tell_all"]
 
@@ -41,11 +42,15 @@ STORIES: Sequence[Story] = (
         ("every_task_ends", "state_kept", "text_kept", "etag_holds", "changes_only_finished"),
     ),
     Story("callbacks", callbacks, ("callback_arrives", "callback_is_fetch")),
+    Story("bill", bill, ("billed_once",)),
     Story("one_change", one_change, ("change_names_parent",), 1),
     Story("tenants", tenants, ("tenants_apart",)),
     Story("key", key, ("key_holds",), 1),
     Story("long_prompt", long_prompt, ("text_kept",), 1),
     Story("list_of_two", list_of_two, ("list_in_order",), 1),
+    Story("pages", pages, ("pages_whole",), about_picture=False),
+    Story("key_race", key_race, ("key_holds",), 2, about_picture=False),
+    Story("keys_apart", keys_apart, ("tenants_apart",), 1),
     Story("other_changes", other_changes, ("change_names_parent",), 2),
     Story("lax", lax, ("bad_refused",), about_picture=False),
     Story("lax_changes", lax_changes, ("bad_refused",), 1),
@@ -82,7 +87,7 @@ def tell(stage: Stage, story: Story) -> None:
 
 
 def _untellable(stage: Stage, story: Story) -> str | None:
-    if story.name == "tenants" and not stage.session.has_second:
+    if story.name in ("tenants", "keys_apart") and not stage.session.has_second:
         return "Whether tokens see each other's tasks was not asked: it needs --second-token."
     if story.name == "callbacks" and stage.receiver is None:
         return "Callbacks were not asked for: say with --receiver where the server can call."

@@ -1,14 +1,19 @@
 """What stands around a picture: its key, its callbacks, and who else may see it."""
 
+import secrets
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from mjgate.conformance.contract_view import CHANGE, IMAGINE, LIST
+from mjgate.conformance.exchange import Exchange
 from mjgate.conformance.memory import Memory
 from mjgate.conformance.receiver import Post
 from mjgate.conformance.stories.follow import follow
 from mjgate.conformance.stories.stage import (
     ENDS,
+    PROMPT,
+    STATE,
     Drawn,
     Stage,
     accepted,
@@ -21,6 +26,7 @@ from mjgate.conformance.stories.stage import (
 
 _ADDRESSES = ("imageUrl", "imageUrls")
 _CALLBACK_S = 30.0
+_AT_ONCE = 2
 _LATE_S = 0.5
 """What comes after the end comes soon after it."""
 
@@ -43,6 +49,40 @@ def key(stage: Stage) -> None:
         other = stage.session.post(IMAGINE, {"prompt": "another one"}, headers=headers)
         text = f"the same key with another body got {status_of(other)}"
         stage.check("key_holds", status_of(other) == 422, text, drawn.submit, other)
+    if stage.has(CHANGE) and stage.session.may_submit():
+        change = change_of(drawn, "REROLL")
+        other = stage.session.post(CHANGE, change, headers=headers)
+        text = f"the same key for a change got {status_of(other)}"
+        stage.check("key_holds", status_of(other) == 422, text, drawn.submit, other)
+
+
+def key_race(stage: Stage) -> None:
+    """The same submit comes twice at the same time, with one key: there is one picture."""
+    if not stage.asks("key_holds"):
+        return
+    headers = {"Idempotency-Key": f"mjgate-{secrets.token_hex(8)}"}
+    body = {"prompt": PROMPT, "state": STATE}
+
+    def send(_: int) -> Exchange:
+        return stage.session.post(IMAGINE, body, headers=headers)
+
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        made = sorted(pool.map(send, range(_AT_ONCE)), key=lambda each: status_of(each) == 409)
+    ids = {accepted(each) for each in made} - {None}
+    text = "the same submit, sent twice at once with one key, made two tasks"
+    stage.check("key_holds", len(ids) <= 1, text, *reversed(made))
+
+
+def keys_apart(stage: Stage) -> None:
+    """Another token uses the key of the picture for the same submit; that is a new picture."""
+    drawn = stage.drawn()
+    if drawn is None or not stage.asks("key_holds"):
+        return
+    headers = {"Idempotency-Key": drawn.key}
+    other = stage.session.post(IMAGINE, drawn.sent, headers=headers, sender="second")
+    text = "the key of another token was answered with its task"
+    own = value_of(other) != value_of(drawn.submit) and status_of(other) != 422
+    stage.check("tenants_apart", own, text, drawn.submit, other)
 
 
 def tenants(stage: Stage) -> None:

@@ -14,6 +14,9 @@ from mjgate.conformance.stories.stage import (
 
 LONG_PROMPT = ("狐狸 🦊 in the snow, " * 280).strip()
 """Some 5,000 characters: Discord takes 6,000."""
+LONG_STATE = "状态 🦊 " * 3_000
+_UNKNOWN = 150
+"""More than the hundred ids that some servers look at."""
 
 
 def one_change(stage: Stage) -> None:
@@ -33,15 +36,15 @@ def other_changes(stage: Stage) -> None:
 
 
 def long_prompt(stage: Stage) -> None:
-    """A prompt of some 5,000 characters comes back whole."""
-    made = stage.imagine(LONG_PROMPT) if stage.session.may_submit() else None
+    """A prompt of some 5,000 characters comes back whole, and a state of 15,000."""
+    made = stage.imagine(LONG_PROMPT, LONG_STATE) if stage.session.may_submit() else None
     if made is not None:
         stage.second = stage.second or made
         kept(stage, made)
 
 
 def list_of_two(stage: Stage) -> None:
-    """Two tasks are listed in the order asked for, an unknown one is left out."""
+    """Two tasks are listed in the order asked for, unknown ones are left out, however many."""
     first = stage.drawn()
     if stage.second is None and stage.session.may_submit():
         stage.second = stage.imagine(PROMPT)
@@ -50,11 +53,11 @@ def list_of_two(stage: Stage) -> None:
         return
     numeric = second.id.isascii() and second.id.isdecimal()
     for one, other in ((first, second), (second, first)):
-        nowhere = stage.session.nowhere
-        seen = stage.list([nowhere, int(one.id) if numeric else one.id, other.id])
+        nowhere = [stage.session.nowhere] * _UNKNOWN
+        seen = stage.list([*nowhere, int(one.id) if numeric else one.id, other.id])
         tasks = value_of(seen)
         got = [task.get("id") for task in tasks] if isinstance(tasks, list) else []
-        text = "a list of two tasks and an unknown one is not the two, in order"
+        text = "a list of two tasks and unknown ones is not the two, in order"
         stage.check("list_in_order", got == [one.id, other.id], text, seen)
 
 

@@ -3,8 +3,9 @@
 import time
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import quote
 
-from mjgate.conformance.contract_view import CHANGE, LIST
+from mjgate.conformance.contract_view import CHANGE, FETCH, LIST
 from mjgate.conformance.exchange import Exchange
 from mjgate.conformance.stories.stage import (
     Drawn,
@@ -34,11 +35,21 @@ def picture(stage: Stage) -> None:
         return
     if stage.has(LIST):
         stage.list([drawn.id])
+    _slash_is_ignored(stage, drawn)
     early = _change_early(stage, drawn) if stage.has(CHANGE) else None
     follow(stage, drawn)
     if early is not None:
         _judge_early(stage, drawn, early)
     _tag_settles(stage, drawn)
+
+
+def _slash_is_ignored(stage: Stage, drawn: Drawn) -> None:
+    """Of a task that exists: one that does not is 404 either way."""
+    if drawn.looks:
+        path = FETCH.replace("{id}", quote(drawn.id, safe=""))
+        seen = stage.session.get(f"{path}/")
+        text = f"a fetch with a slash at its end got {status_of(seen)}"
+        stage.check("good_accepted", status_of(seen) == 200, text, drawn.submit, seen)
 
 
 def _change_early(stage: Stage, drawn: Drawn) -> Exchange | None:
@@ -132,7 +143,10 @@ def _tag_settles(stage: Stage, drawn: Drawn) -> None:
             break
         pause(number)
     text = "an ETag given back after the end is never 304"
-    stage.check("etag_holds", status_of(look) == 304, text, look)
+    if stage.check("etag_holds", status_of(look) == 304, text, look):
+        among = stage.look(drawn, {"If-None-Match": f'"another", {drawn.tag}, W/"third"'})
+        text = "an ETag given back among others is not 304"
+        stage.check("etag_holds", status_of(among) == 304, text, among)
 
 
 def kept(stage: Stage, drawn: Drawn) -> None:

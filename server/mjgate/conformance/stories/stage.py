@@ -98,10 +98,10 @@ class Stage:
     def list(self, ids: list[Any], sender: str = "token") -> Exchange:
         return self.session.post(LIST, {"ids": ids}, sender=sender)
 
-    def imagine(self, prompt: str, *, hooked: bool = False) -> Drawn | None:
+    def imagine(self, prompt: str, state: str = STATE, *, hooked: bool = False) -> Drawn | None:
         """A new picture, seen once; None where the server did not make one."""
         hook = self.receiver.address() if self.receiver and hooked else ""
-        return self.submit(IMAGINE, {"prompt": prompt, "state": STATE, "notifyHook": hook})
+        return self.submit(IMAGINE, {"prompt": prompt, "state": state, "notifyHook": hook})
 
     def submit(self, path: str, body: Mapping[str, Any]) -> Drawn | None:
         key = f"mjgate-{secrets.token_hex(8)}"
