@@ -388,3 +388,19 @@ def test_notes_are_told_once() -> None:
         assert "It rains." == asked.notes
         assert Contract.load().version == CONTRACT.version
         assert json.loads(json.dumps(asked.session.nowhere)).startswith("90071")
+
+
+def test_wrong_requests_are_not_waited_for_where_one_stayed_unavailable() -> None:
+    with asking(scripts(refusal(503, "unavailable"))) as asked:
+        for wrong in ({"ids": 5}, {"ids": 6}):
+            asked.session.post(LIST, wrong)
+        assert 4 + 1 == len(asked.server.arrivals)
+        asked.session.post(LIST, {"ids": []})
+        assert 4 + 1 + 4 == len(asked.server.arrivals), "a good one may find it up again"
+
+
+def test_a_key_is_not_relied_on_where_it_is_not_known() -> None:
+    unknown = Profile("x", "x", unasked=frozenset({"key_holds"}))
+    with asking(scripts(b""), unknown, allow_submits=9) as asked:
+        asked.session.post(IMAGINE, PROMPT, headers={"Idempotency-Key": "a"})
+        assert 1 == len(asked.server.arrivals)

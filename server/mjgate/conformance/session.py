@@ -111,6 +111,8 @@ class Session:
         self._began = time.monotonic()
         self._waited_s = 0.0
         self._silent = 0
+        self._stubborn: set[str] = set()
+        """Operations that stayed unavailable to wrong requests."""
         self._ends_at = None if max_time_s is None else self._began + max_time_s
         self._lock = threading.RLock()
         self._story: _Story | None = None
@@ -195,7 +197,7 @@ class Session:
         taken = self.allowance.take(request)
         answer, at_ms = None, round(1000 * (time.monotonic() - self._began))
         try:
-            answer = self._answer(request)
+            answer = self._answer(request, expected)
         finally:
             beyond = self.allowance.told(request, answer, taken)
         operation = expected.operation.label if expected.operation else None
@@ -220,9 +222,17 @@ class Session:
         """The answer to a request, unjudged. Raises NoAnswer where none came."""
         return self._wire.send(request)
 
-    def _answer(self, request: Request) -> Answer | None:
-        """The last answer of a bounded number of tries; None where none came."""
-        again = not costly(request) or harmless(request) or _has_key(request)
+    def _answer(self, request: Request, expected: Expectation) -> Answer | None:
+        """The last answer of a bounded number of tries; None where none came.
+
+        Where a wrong request stayed unavailable, other wrong ones are not waited for: some servers
+        say 503 to what they do not know.
+        """
+        kept = _has_key(request) and self.findings.asks("key_holds")
+        again = not costly(request) or harmless(request) or kept
+        label = expected.operation.label if expected.operation else ""
+        wrong = expected.says == "bad"
+        again = again and not (wrong and label in self._stubborn)
         tried = 0
         while True:
             self._check_time()
@@ -238,6 +248,8 @@ class Session:
             else:
                 self._silent = 0
                 if last or not self._waits_for(request, answer, again, tried):
+                    if last and wrong:
+                        self._stubborn.add(label)
                     return answer
             tried += 1
 
