@@ -62,7 +62,8 @@ def _change_early(stage: Stage, drawn: Drawn) -> Exchange | None:
             f"{_WORTH_MORE + 2} lets it be."
         )
         return None
-    made = stage.session.post(CHANGE, change_of(drawn, "REROLL"))
+    # By its id as text, and with an index: some servers want both.
+    made = stage.session.post(CHANGE, change_of(drawn, "REROLL", 1, taskId=drawn.id))
     if accepted(made) is not None:
         return made
     stage.session.held("changes_only_finished", made.operation or "")

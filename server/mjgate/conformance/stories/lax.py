@@ -26,9 +26,10 @@ def lax(stage: Stage) -> None:
         for body, headers in _lists():
             session.post(LIST, body, headers=headers)
     if stage.has(CHANGE):
+        change = {"action": "REROLL", "index": 1, "taskId": session.nowhere}
+        session.post(CHANGE, change)
         # A field that the contract does not know may be of any type.
-        more = {"action": "REROLL", "index": 1, "taskId": session.nowhere, "botType": 1}
-        session.post(CHANGE, more)
+        session.post(CHANGE, {**change, "botType": 1})
     for body, headers in _imagines():
         if session.may_submit():
             session.post(IMAGINE, body, headers=headers)
