@@ -38,6 +38,9 @@ FIELDS: Final[dict[str, dict[str, type]]] = {
 }
 """What it reads of a body, and as what; the elements of the lists are texts."""
 REASONS: Final[novicezk.Reasons] = {
+    (3, "无可用的账号实例"): (IMAGINE, novicezk.as_it_is),
+    (9, "提交失败，系统异常"): (IMAGINE, novicezk.as_it_is),
+    (9, "提交失败，队列已满，请稍后重试"): (IMAGINE, novicezk.as_it_is),
     (4, "prompt不能为空"): (IMAGINE, novicezk.blank_prompt),
     (4, "base64格式错误"): (IMAGINE, novicezk.as_it_is),
     (4, "State参数过长，最大255字符"): (IMAGINE, novicezk.as_it_is),

@@ -76,6 +76,10 @@ def blank_prompt(request: Request) -> Request:
 
 
 REASONS: Final[novicezk.Reasons] = {
+    (3, "无可用的账号实例"): (novicezk.ANY, novicezk.as_it_is),
+    (9, "提交失败，系统异常"): (novicezk.ANY, novicezk.as_it_is),
+    (23, "队列已满，请稍后尝试"): (novicezk.ANY, novicezk.as_it_is),
+    (24, "可能包含敏感词"): (IMAGINE, novicezk.as_it_is),
     (4, "prompt不能为空"): (IMAGINE, blank_prompt),
     (4, "base64格式错误"): (IMAGINE, novicezk.as_it_is),
     (4, "taskId不能为空"): (CHANGE, no_task),
@@ -124,7 +128,15 @@ def took(name: str) -> Shows:
 
 
 def is_refused_with_200(exchange: Exchange) -> bool:
-    return novicezk.is_right_reason(exchange, outcome(exchange, PLAIN), REASONS, LAXITIES[1:])
+    return novicezk.is_right_reason(exchange, passed_on(exchange), REASONS, LAXITIES[1:])
+
+
+def passed_on(exchange: Exchange) -> dict[str, Any] | None:
+    """What its upstream came to; of 23 and 24 some upstreams name a task, or no result at all."""
+    body = told(exchange)
+    refused = isinstance(body, dict) and body.get("code") in (23, 24) and is_plain(exchange)
+    known = refused and body.keys() | {"result"} == {"code", "description", "properties", "result"}
+    return body if known else outcome(exchange, PLAIN)
 
 
 def is_plain(exchange: Exchange) -> bool:

@@ -90,7 +90,12 @@ def as_it_is(request: Request) -> Request:
 
 
 Reasons = dict[tuple[int, str], tuple[str, Callable[[Request], Request]]]
+ANY: Final = "any operation"
+NONE: Final = "no operation"
 REASONS: Final[Reasons] = {
+    (3, "无可用的账号实例"): (ANY, as_it_is),
+    (9, "提交失败，系统异常"): (ANY, as_it_is),
+    (23, "队列已满，请稍后尝试"): (ANY, as_it_is),
     (4, "prompt不能为空"): (IMAGINE, blank_prompt),
     (4, "base64格式错误"): (IMAGINE, as_it_is),
     (24, "可能包含敏感词"): (IMAGINE, as_it_is),
@@ -183,9 +188,9 @@ def is_right_reason(
     """Whether a wrong request came to nothing for the reason that the answer gives."""
     if said is None:
         return False
-    of, mend = reasons.get((said["code"], said["description"]), ("", as_it_is))
+    of, mend = reasons.get((said["code"], said["description"]), (NONE, as_it_is))
     request, _ = lax.mended(exchange.request, (*laxities, Laxity("the reason", mend)))
-    return of == exchange.operation and lax.is_allowed(request)
+    return of in (ANY, exchange.operation) and lax.is_allowed(request)
 
 
 def is_bare_401(exchange: Exchange) -> bool:
