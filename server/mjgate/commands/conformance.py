@@ -234,9 +234,9 @@ def baseline(
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
 @click.option("--markdown", "as_page", is_flag=True, help="Print all of it as a page.")
 def profiles(as_json: bool, as_page: bool) -> None:
-    """List the kinds of servers that are known, and what each does otherwise.
+    """List the kinds of servers that are known.
 
-    A profile lets pass what is known of its kind of server, and nothing else.
+    Each with what it does otherwise: its profile lets that pass, and nothing else.
     """
     with _able():
         from mjgate.conformance.profiles import KINDS

@@ -19,7 +19,7 @@ def test_the_page_says_what_the_profiles_are() -> None:
 def test_every_kind_is_named_once() -> None:
     assert ["mjgate", "documented", "novicezk", "buttons", "new-api"] == [*PROFILES]
     for kind in KINDS:
-        names = [each.name for each in kind.deviations] + [each.name for each in kind.hidden]
+        names = [*(each.name for each in kind.deviations), *(each.name for each in kind.hidden)]
         assert len(names) == len(set(names))
         assert NOT_SHOWN[kind.name] == kind.hidden
 
