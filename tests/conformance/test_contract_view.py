@@ -142,6 +142,9 @@ def test_keywords_are_named_and_told_apart_by_whether_they_apply() -> None:
     listed = {CONTRACT.named(each) for each in CONTRACT.applied(LIST_BODY, {"ids": [1] * 9})}
     assert "ListRequest/ids maxItems" in listed
     assert "TaskRef/oneOf/1 maximum" in listed
+    limit = CONTRACT.operation(USAGE).parameters[-1].schema
+    named = {CONTRACT.named(each) for each in CONTRACT.keywords(limit)}
+    assert {"query limit type", "query limit minimum", "query limit maximum"} == named
     assert {CONTRACT.named(each) for each in CONTRACT.applied(LIST_BODY, [])} == {
         "ListRequest type"
     }

@@ -220,8 +220,14 @@ class Contract:
             pointer = node["$ref"]
 
     def named(self, pointer: str) -> str:
-        """A pointer to a keyword for reading, such as `ImagineRequest/prompt minLength`."""
+        """A pointer to a keyword for reading, such as `ImagineRequest/prompt minLength`.
+
+        Of the schema of a parameter it is `query limit maximum`.
+        """
         place, _, keyword = pointer.rpartition("/")
+        if place.endswith("/schema") and "/parameters/" in place:
+            parameter = self.at(place.removesuffix("/schema"))
+            return f"{parameter['in']} {parameter['name']} {keyword}"
         short = place.removeprefix("#/components/schemas/").removeprefix("#/paths/")
         return f"{short.replace('/properties', '').replace('~1', '/')} {keyword}"
 

@@ -30,6 +30,7 @@ def corners(session: Session) -> Iterator[Request]:
         yield from _tokens(session, operation)
         yield from _methods(session, operation)
         yield from _request_ids(session, operation)
+        yield from _queries(session, operation)
         yield from _broken_bodies(session, operation)
     for path in UNKNOWN_PATHS:
         yield session.request("GET", path)
@@ -97,6 +98,32 @@ def _methods(session: Session, operation: Operation) -> Iterator[Request]:
 def _request_ids(session: Session, operation: Operation) -> Iterator[Request]:
     for given in ("mjgate-1", "two words", "x" * 129, "caf\xe9"):
         yield _plain(session, operation, headers={"X-Request-Id": given})
+
+
+def _queries(session: Session, operation: Operation) -> Iterator[Request]:
+    if operation.path == USAGE:
+        for query in _QUERIES:
+            yield session.request(operation.method, f"{operation.path}?{query}")
+
+
+_QUERIES = (
+    "limit=1",
+    "limit=1000&from=2026-01-31&to=2026-02-01",
+    "unknown=1",
+    "limit=0",
+    "limit=1001",
+    "limit=ten",
+    "limit=1.0",
+    "limit=",
+    "cursor=0",
+    "cursor=-1",
+    "cursor=next",
+    "cursor=9007199254740992",
+    "from=today",
+    "from=2026-13-01",
+    "to=2026-1-1",
+    "to=2026-02-01T00:00:00Z",
+)
 
 
 def _broken_bodies(session: Session, operation: Operation) -> Iterator[Request]:

@@ -8,7 +8,7 @@ its own bytes: it must be accepted, or must be refused, or the contract leaves i
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 from urllib.parse import unquote_to_bytes, urlsplit
 
@@ -191,8 +191,9 @@ def _text_faults(
         elif parameter.place == "query" and _BAD_ESCAPE.search(text):
             yield False, _of_parameter(parameter, "a bad escape in", parameter.where)
         elif parameter.whole and not _WHOLE.fullmatch(text):
-            known = contract.home(parameter.schema)
-            yield True, _of_parameter(parameter, "no whole number as", f"{known}/type")
+            where = f"{contract.home(parameter.schema)}/type"
+            reason = _of_parameter(parameter, "no whole number as", where)
+            yield True, replace(reason, keyword=where)
         else:
             value = int(text) if parameter.whole else text
             for fault in contract.faults(parameter.schema, value):

@@ -226,6 +226,7 @@ def _all_seen(session: Session) -> Iterator[tuple[str, str, str]]:
         yield from ((operation.label, "status", str(status)) for status in operation.responses)
         yield from ((operation.label, "parameter", each.label) for each in operation.parameters)
         yield from ((operation.label, "security", form) for form in operation.forms)
-        if operation.body is not None:
-            for keyword in contract.keywords(operation.body):
+        schemas = [parameter.schema for parameter in operation.parameters]
+        for schema in filter(None, (*schemas, operation.body)):
+            for keyword in contract.keywords(schema):
                 yield operation.label, "keyword", contract.named(keyword)

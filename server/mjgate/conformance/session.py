@@ -248,7 +248,7 @@ class Session:
             else:
                 self._silent = 0
                 if last or not self._waits_for(request, answer, again, tried):
-                    if last and wrong:
+                    if last and wrong and answer.status >= 500:
                         self._stubborn.add(label)
                     return answer
             tried += 1
@@ -431,6 +431,8 @@ class Session:
                 bad[label, "parameter", parameter.label] += 1
             elif _gives(request, parameter.place, parameter.name):
                 good[label, "parameter", parameter.label] += 1
+                for keyword in self.contract.keywords(parameter.schema):
+                    good[label, "keyword", self.contract.named(keyword)] += 1
         for keyword in broken:
             bad[label, "keyword", self.contract.named(keyword)] += 1
         if operation.body is not None and expected.body is not None:
