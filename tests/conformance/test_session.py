@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from mjgate.conformance.contract_view import CHANGE, IMAGINE, LIST, Contract
 from mjgate.conformance.exchange import Exchange
 from mjgate.conformance.profile import Profile, Waiver
 from mjgate.conformance.rules import Broken, Rule, Sight
-from mjgate.conformance.session import MOST_SILENT, Ended, Habits, Session
+from mjgate.conformance.session import MOST_MUTE, MOST_SILENT, Ended, Habits, Session
 from mjgate.conformance.wire import Tokens
 from tests.conformance.exchanges import CONTRACT, TASK
 from tests.conformance.scripted import Arrival, Scripted, refusal, reply, scripted
@@ -178,6 +179,7 @@ def test_who_asks_to_wait_for_ever_is_not_waited_for(seconds: str) -> None:
         assert seen.answer is not None
         assert 429 == seen.answer.status
         assert (0, {}) == (asked.session.findings.cases, asked.failures)
+        assert "1 requests were turned away to the end (429)" in asked.notes
         assert 1 <= len(asked.server.arrivals) <= 4
 
 
@@ -240,11 +242,42 @@ def test_what_is_not_answered_breaks_a_rule() -> None:
 
 def test_a_server_that_went_away_ends_the_run() -> None:
     with asking(scripts(b"")) as asked:
-        for _ in range(MOST_SILENT - 1):
-            asked.session.fetch(ID)
+        ways = itertools.cycle([LIST, "/v1/key", "/v1/usage", f"/mj/task/{ID}/fetch"])
+        for path in itertools.islice(ways, MOST_SILENT - 1):
+            asked.session.post(path, {}) if path == LIST else asked.session.get(path)
         with pytest.raises(Ended) as why:
             asked.session.fetch(ID)
         assert why.value.gone
+
+
+def test_an_operation_that_does_not_answer_is_asked_no_more() -> None:
+    def hangs_up(arrival: Arrival) -> bytes:
+        return b"" if arrival.path.endswith("/fetch") else honest(arrival)
+
+    with asking(hangs_up, allow_submits=1) as asked:
+        for _ in range(MOST_MUTE):
+            asked.session.fetch(ID)
+            asked.session.post(LIST, {"ids": []})
+        with pytest.raises(Withheld, match="does not answer"):
+            asked.session.fetch(ID)
+        # What follows a submit is passed over; the submit itself was judged.
+        asked.session.post(IMAGINE, PROMPT)
+        assert ["answers"] == list(asked.failures)
+        assert "2 requests to GET /mj/task/{id}/fetch were not sent" in asked.notes
+
+
+def test_what_hangs_is_waited_for_twice() -> None:
+    hung = threading.Event()
+
+    def hangs(arrival: Arrival) -> bytes:
+        hung.wait(5)
+        return b""
+
+    with asking(hangs, timeout_s=0.2) as asked:
+        asked.session.fetch(ID)
+        hung.set()
+        assert 2 == len(asked.server.arrivals)
+        assert {"answers": "no answer: ReadTimeoutError"} == asked.failures
 
 
 def test_a_run_ends_when_its_time_is_over() -> None:

@@ -52,7 +52,7 @@ def test_a_server_that_answers_too_late_does_not_answer() -> None:
     verdict = troubled(Manners(pause_s=late), impatient)
     assert 1 == verdict.exit_code
     assert {"answers"} <= {each.rule for each in verdict.failures} <= {"answers", "coverage"}
-    assert said("The run ended early: the time is over", verdict.notes)
+    assert said("requests to POST /mj/task/list-by-condition were not sent", verdict.notes)
 
 
 def test_a_server_that_cuts_connections_is_asked_again_and_named() -> None:

@@ -6,9 +6,9 @@ again, and remembers as much of earlier answers as later ones are held to.
 
 import threading
 import time
-from collections import OrderedDict, deque
+from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import quote
@@ -34,6 +34,8 @@ MOST_WAIT_S = 60.0
 """That is waited at one time, whatever a server asks for."""
 MOST_WAITS_S = 300.0
 """That is waited in all."""
+MOST_MUTE: Final = 3
+"""Requests in a row that one operation leaves without an answer, before it is asked no more."""
 MOST_SILENT: Final = 8
 """Requests in a row without an answer, after which the server is taken for gone."""
 _PAUSES_S: Final = (0.1, 0.3, 1.0)
@@ -111,6 +113,8 @@ class Session:
         self._began = time.monotonic()
         self._waited_s = 0.0
         self._silent = 0
+        self._mute: Counter[str] = Counter()
+        """Operation -> requests in a row without an answer."""
         self._stubborn: set[str] = set()
         """Operations that stayed unavailable to wrong requests."""
         self._ends_at = None if max_time_s is None else self._began + max_time_s
@@ -190,23 +194,25 @@ class Session:
         An exchange without an answer is one that none came for; it was counted as that.
 
         Raises:
-            Withheld: it might be accepted, and no more submits may be.
+            Withheld: it might be accepted, and no more submits may be; or its operation is mute.
             Ended: the run is over.
         """
         expected = expect(self.contract, request)
+        self._check_mute(_label(expected))
         taken = self.allowance.take(request)
         answer, at_ms = None, round(1000 * (time.monotonic() - self._began))
         try:
             answer = self._answer(request, expected)
         finally:
             beyond = self.allowance.told(request, answer, taken)
-        operation = expected.operation.label if expected.operation else None
-        exchange = Exchange(request, answer, operation, at_ms)
+        exchange = Exchange(request, answer, _label(expected) or None, at_ms)
         with self._lock:
             self._remember(exchange)
             if beyond:
                 self._bought(exchange)
-        if answer is not None and answer.status != 429:
+        if answer is not None and answer.status == 429:
+            self._count("requests were turned away to the end (429), and not judged")
+        elif answer is not None:
             self._judge(exchange, expected, answer)
             self._follow(exchange, expected, answer)
         if self.habits.enough(self.findings):
@@ -230,8 +236,7 @@ class Session:
         """
         kept = _has_key(request) and self.findings.asks("key_holds")
         again = not costly(request) or harmless(request) or kept
-        label = expected.operation.label if expected.operation else ""
-        wrong = expected.says == "bad"
+        label, wrong = _label(expected), expected.says == "bad"
         again = again and not (wrong and label in self._stubborn)
         tried = 0
         while True:
@@ -240,13 +245,16 @@ class Session:
             try:
                 answer = self._wire.send(request, _waits(request))
             except NoAnswer as why:
-                if last or not (again or not why.sent):
-                    self._silence(request, str(why))
+                # To wait twice for what hangs says as much as to wait four times.
+                given_up = last or (why.slow and tried > 0)
+                if given_up or not (again or not why.sent):
+                    self._silence(request, label, str(why))
                     return None
                 self._count("requests were sent again, since no answer came")
                 time.sleep(_PAUSES_S[tried])
             else:
                 self._silent = 0
+                self._mute.pop(label, None)
                 if last or not self._waits_for(request, answer, again, tried):
                     if last and wrong and answer.status >= 500:
                         self._stubborn.add(label)
@@ -275,15 +283,19 @@ class Session:
         time.sleep(seconds)
         return True
 
-    def _silence(self, request: Request, why: str) -> None:
-        expected = expect(self.contract, request)
-        operation = expected.operation.label if expected.operation else None
-        exchange = Exchange(request, None, operation)
-        self.broke("answers", f"no answer: {why}", exchange)
+    def _silence(self, request: Request, label: str, why: str) -> None:
+        self.broke("answers", f"no answer: {why}", Exchange(request, None, label or None))
         with self._lock:
             self._silent += 1
+            self._mute[label] += 1
             if self._silent >= MOST_SILENT:
                 raise Ended("the server does not answer any more", gone=True)
+
+    def _check_mute(self, label: str) -> None:
+        """Asks no more where nothing was answered: to wait for each would take hours."""
+        if self._mute[label] >= MOST_MUTE:
+            self._count(f"requests to {label or 'no operation'} were not sent: it does not answer")
+            raise Withheld(f"{label or 'what is no operation'} does not answer")
 
     def _check_time(self) -> None:
         if self._ends_at is not None and time.monotonic() > self._ends_at:
@@ -364,7 +376,8 @@ class Session:
             if len(exchange.request.body or b"") <= MOST_ORIGIN_BODY:
                 keep(self._origins, made, exchange, MOST_ORIGINS)
         if not known:
-            self._look_up(exchange, made, sender)
+            with suppress(Withheld):
+                self._look_up(exchange, made, sender)
 
     def _look_up(self, exchange: Exchange, made: str, sender: str) -> None:
         if self._has(FETCH):
@@ -448,6 +461,11 @@ def _gives(request: Request, place: str, name: str) -> bool:
         return request.header(name) is not None
     query = request.url.partition("?")[2]
     return any(piece.partition("=")[0] == name for piece in query.split("&"))
+
+
+def _label(expected: Expectation) -> str:
+    """The operation as a failure names it; empty for none."""
+    return expected.operation.label if expected.operation else ""
 
 
 def _has_key(request: Request) -> bool:

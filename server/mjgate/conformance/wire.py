@@ -11,6 +11,7 @@ from urllib3.exceptions import (
     HTTPError,
     NameResolutionError,
     NewConnectionError,
+    ReadTimeoutError,
     SSLError,
 )
 from urllib3.response import BaseHTTPResponse
@@ -24,11 +25,15 @@ _AGENT = "mjgate-conformance"
 
 
 class NoAnswer(Exception):
-    """Raised where no whole answer came; `sent` is whether the server may have the request."""
+    """Raised where no whole answer came.
 
-    def __init__(self, why: str, *, sent: bool) -> None:
+    `sent` is whether the server may have the request, `slow` whether it was waited for in vain.
+    """
+
+    def __init__(self, why: str, *, sent: bool, slow: bool = False) -> None:
         super().__init__(why)
         self.sent = sent
+        self.slow = slow
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +86,8 @@ class Wire:
         except (NewConnectionError, NameResolutionError, ConnectTimeoutError, SSLError) as error:
             raise NoAnswer(_said(error), sent=False) from None
         except (HTTPError, OSError, ValueError) as error:
-            raise NoAnswer(_said(error), sent=True) from None
+            slow = isinstance(error, ReadTimeoutError)
+            raise NoAnswer(_said(error), sent=True, slow=slow) from None
         headers = tuple((name.lower(), value) for name, value in response.headers.items())
         return Answer(response.status, headers, body, round(1000 * (time.monotonic() - started)))
 
@@ -107,7 +113,7 @@ def _read(response: BaseHTTPResponse, deadline: float) -> bytes:
         size += len(chunk)
         if size > MOST_BODY or time.monotonic() > deadline:
             response.close()
-            raise NoAnswer("the answer does not end", sent=True)
+            raise NoAnswer("the answer does not end", sent=True, slow=True)
     response.release_conn()
     return b"".join(chunks)
 
