@@ -120,6 +120,10 @@ SHOWN = {
         answered(EXAMPLE, http=403, sender="none"),
         answered(EXAMPLE, http=403, sender="bad"),
     ],
+    "open-elsewhere": [
+        labelled(Request("GET", ORIGIN + "/mj", sender="none"), Answer(302)),
+        labelled(Request("GET", ORIGIN + TASK.replace("fetch", "x"), sender="bad"), Answer(200)),
+    ],
     "tasks-without-properties": [fetched(task_of())],
     "numbers-as-result": [made(result=1320098173412546)],
     "ids-of-any-form": [
@@ -146,6 +150,10 @@ MISSES = {
     "forbidden-for-unauthorized": [
         answered(EXAMPLE, http=404, sender="bad"),
         made(sender="none"),
+    ],
+    "open-elsewhere": [
+        labelled(Request("GET", ORIGIN + "/mj", sender="none"), Answer(500)),
+        fetched(sender="none"),
     ],
     "tasks-without-properties": [
         fetched({k: v for k, v in task_of().items() if k != "state"}),

@@ -6,7 +6,7 @@ deviation that the profile knows has to be among them.
 
 import json
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
@@ -27,12 +27,23 @@ from mjgate.conformance.session import Habits
 from mjgate.conformance.verdict import Verdict
 from mjgate.sandbox import Settings, running_sandbox
 from mjgate.sandbox.settings import DIALECTS
-from tests.conformance.profiles.standin import NewApi, Novicezk, Standin, standing_in
+from tests.conformance.honest import TOKEN
+from tests.conformance.honest import serving as honest_server
+from tests.conformance.profiles.standin import (
+    IMAGINE,
+    Asked,
+    NewApi,
+    Novicezk,
+    Standin,
+    edited,
+    standing_in,
+)
+from tests.sandbox.recordings import Reply
 
 STANDINS: dict[str, type[Standin]] = {"novicezk": Novicezk, "new-api": NewApi}
 SECRET = "sk-ofthesandbox"
-STEP = 3
-"""Of what is drawn, each third is enough here: what has to be found is asked for always."""
+STEP = 5
+"""Of what is drawn, each fifth is enough here: what has to be found is asked for always."""
 OPTIONS = Options(url="", max_examples=2, seed=7, allow_submits=60, patience_s=4.0)
 UNSEEN = {
     ("sandbox", "novicezk"): {"page-outside", "progress-in-words", "list-unordered"},
@@ -175,6 +186,149 @@ def test_with_its_profile_a_server_passes(place: str, kind: str) -> None:
     assert 0 == verdict.exit_code
     let_pass = {each.name for each in verdict.waived if each.times}
     assert let_pass - BY_CHANCE == shown(place, kind) - BY_CHANCE
+
+
+def unknown_is_null(asked: Asked, reply: Reply) -> Reply:
+    empty = reply.status == 200 and not reply.body
+    return Reply(200, (("content-type", "application/json"),), b"null") if empty else reply
+
+
+def fetch_fails(asked: Asked, reply: Reply) -> Reply:
+    said = {"timestamp": "2026", "status": 500, "error": "Internal Server Error"}
+    fetched = asked.path.endswith("/fetch") and reply.status == 200
+    body = json.dumps({**said, "path": asked.path}).encode()
+    return Reply(500, (("content-type", "application/json"),), body) if fetched else reply
+
+
+def errors_say_more(asked: Asked, reply: Reply) -> Reply:
+    return edited(reply, trace="at java.lang") if b'"timestamp"' in reply.body else reply
+
+
+def other_words(asked: Asked, reply: Reply) -> Reply:
+    return replace(reply, body=reply.body.replace("prompt不能为空".encode(), b"no"))
+
+
+def blank_is_taken(asked: Asked, reply: Reply) -> Reply:
+    refused = "prompt不能为空".encode() in reply.body
+    return (
+        edited(reply, code=1, description="提交成功", result="1795408020557714")
+        if refused
+        else reply
+    )
+
+
+def result_is_lost(asked: Asked, reply: Reply) -> Reply:
+    made = b'"code": 1,' in reply.body
+    return edited(reply, result=None) if made else reply
+
+
+def early_hundred(asked: Asked, reply: Reply) -> Reply:
+    return replace(reply, body=reply.body.replace(b'"progress": "0%"', b'"progress": "100%"'))
+
+
+def state_is_lost(asked: Asked, reply: Reply) -> Reply:
+    shown = asked.path.endswith("/fetch") and b'"state"' in reply.body
+    return edited(reply, state=None) if shown else reply
+
+
+def wrong_secret_is_forbidden(asked: Asked, reply: Reply) -> Reply:
+    return replace(reply, status=403) if reply.status == 401 else reply
+
+
+@dataclass
+class Mutant(Novicezk):
+    """A novicezk that does one more thing otherwise."""
+
+    change: Callable[[Asked, Reply], Reply] = lambda asked, reply: reply
+
+    def answer(self, asked: Asked) -> Reply:
+        return self.change(asked, super().answer(asked))
+
+
+@pytest.mark.parametrize(
+    ("change", "rule"),
+    [
+        (unknown_is_null, "body_matches_schema"),
+        (fetch_fails, "no_server_error"),
+        (errors_say_more, "error_shape"),
+        (other_words, "bad_refused"),
+        (blank_is_taken, "bad_refused"),
+        (result_is_lost, "task_ids"),
+        (early_hundred, "progress_is_true"),
+        (state_is_lost, "state_kept"),
+        (wrong_secret_is_forbidden, "token_needed"),
+    ],
+)
+def test_what_else_a_server_does_otherwise_is_a_failure(
+    change: Callable[[Asked, Reply], Reply], rule: str
+) -> None:
+    with standing_in(Mutant(change=change)) as url:
+        options = replace(OPTIONS, url=url, token=Novicezk.secret, patience_s=1.0)
+        verdict = run(options, PROFILES["novicezk"], Habits(deck=()))
+    assert rule in {each.rule for each in verdict.failures}
+
+
+@dataclass
+class Seed(Novicezk):
+    """A server of the documented API alone, as far as its page goes."""
+
+    def answer(self, asked: Asked) -> Reply:
+        reply = super().answer(asked)
+        if reply.status == 200 and not reply.body:
+            return Reply(404, (), b"")
+        submit = asked.method == "POST" and asked.path.startswith("/mj/submit/")
+        if submit and reply.status == 200 and not is_documented(asked):
+            return self.said("POST", IMAGINE, "{}")
+        if reply.status == 500:
+            return self.said("POST", IMAGINE, "{}")
+        if asked.path.endswith("/fetch") and reply.status == 200:
+            task = json.loads(reply.body)
+            return replace(reply, body=json.dumps(without(task, "properties")).encode())
+        return reply
+
+
+def is_documented(asked: Asked) -> bool:
+    """Whether a submit has what the page says, and of its type."""
+    try:
+        body = json.loads(asked.body)
+    except ValueError:
+        return False
+    names = ("prompt",) if asked.path == IMAGINE else ("taskId", "action")
+    texts = [body.get(name) for name in names] if isinstance(body, dict) else [None]
+    if not all(isinstance(each, str) for each in texts):
+        return False
+    more = [body.get(name) for name in ("base64", "notifyHook", "state")]
+    index = body.get("index")
+    if index is not None or (asked.path != IMAGINE and body["action"] != "REROLL"):
+        more.append("" if type(index) is int and 1 <= index <= 4 else 0)
+    return all(each is None or isinstance(each, str) for each in more)
+
+
+def without(value: dict[str, Any], name: str) -> dict[str, Any]:
+    return {key: each for key, each in value.items() if key != name}
+
+
+def test_a_server_of_the_documented_api_alone_passes_as_that() -> None:
+    with standing_in(Seed()) as url:
+        options = replace(OPTIONS, url=url, token=Novicezk.secret)
+        verdict = asked(PROFILES["documented"], options)
+    assert [] == [f"{each.rule}: {each.operation}: {each.text}" for each in verdict.failures]
+    assert 0 == verdict.exit_code
+    used = {each.name for each in verdict.waived if each.times}
+    assert {"refused-by-code", "not-promised", "tasks-without-properties"} <= used
+
+
+def test_a_server_of_the_whole_contract_passes_as_one_of_the_documented_api() -> None:
+    with honest_server() as url:
+        verdict = asked(PROFILES["documented"], replace(OPTIONS, url=url, token=TOKEN))
+    assert [] == [f"{each.rule}: {each.operation}: {each.text}" for each in verdict.failures]
+
+
+def test_novicezk_is_no_server_of_the_documented_api() -> None:
+    with serving("recordings", "novicezk") as options:
+        verdict = asked(PROFILES["documented"], options)
+    texts = {(each.rule, each.text) for each in verdict.failures}
+    assert {("body_matches_schema", "200 is no JSON"), ("no_server_error", "500")} <= texts
 
 
 @pytest.mark.parametrize("kind", DIALECTS)

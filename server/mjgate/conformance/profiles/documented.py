@@ -97,6 +97,11 @@ def is_forbidden(exchange: Exchange) -> bool:
     return status(exchange) == 403 and exchange.request.sender in ("bad", "none")
 
 
+def is_elsewhere(exchange: Exchange) -> bool:
+    """A path that is not documented, and needs no token."""
+    return exchange.operation is None and status(exchange) < 500
+
+
 def is_without_properties(exchange: Exchange) -> bool:
     return any("properties" not in task for task in tasks(exchange))
 
@@ -156,6 +161,13 @@ KIND: Final = Kind(
             PAGE,
             is_forbidden,
             ("token_needed", "bad_token_refused"),
+        ),
+        Deviation(
+            "open-elsewhere",
+            "Nothing is documented of other paths, nor that they need a token.",
+            OURS,
+            is_elsewhere,
+            ("token_needed",),
         ),
         Deviation(
             "tasks-without-properties",

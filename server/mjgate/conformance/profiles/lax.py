@@ -54,15 +54,10 @@ def taken_for(exchange: Exchange, laxities: Sequence[Laxity]) -> frozenset[str]:
 
     Nothing where it may not be taken, or is not bad.
     """
-    if is_allowed(exchange.request):
-        return frozenset()
-    request, names = mended(exchange.request, laxities)
-    if not is_allowed(request):
-        return frozenset()
-    return frozenset(name for name in names if not _is_idle(exchange.request, laxities, name))
+    return _taken_for(exchange.request, tuple(laxities))
 
 
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=8)
 def is_allowed(request: Request) -> bool:
     """Whether the contract lets it pass, or leaves it open."""
     return expect(contract(), request).says != "bad"
@@ -168,6 +163,17 @@ HOOKS = of_body("hooks-not-checked", hookless)
 INDEX = of_body("index-not-limited", indexed)
 VALUES = of_body("odd-values-taken", plain)
 KEYS = of_header("idempotency-key-unread", "Idempotency-Key")
+
+
+@lru_cache(maxsize=8)
+def _taken_for(request: Request, laxities: tuple[Laxity, ...]) -> frozenset[str]:
+    """Each of a dozen waivers asks for the same request."""
+    if is_allowed(request):
+        return frozenset()
+    after, names = mended(request, laxities)
+    if not is_allowed(after):
+        return frozenset()
+    return frozenset(name for name in names if not _is_idle(request, laxities, name))
 
 
 def _is_idle(request: Request, laxities: Sequence[Laxity], name: str) -> bool:
