@@ -374,7 +374,7 @@ class NewApi(Standin):
         if place not in ("good-imagine", "up-code22"):
             return self._place(place)
         end = "good-fetch-failed" if len(prompt) > _LONG else "good-fetch-success"
-        early = [] if len(prompt) > _LONG else ["good-fetch-not-started"] * 3
+        early = [] if len(prompt) > _LONG else ["good-fetch-not-started"] * 6
         places = (*early, end)
         stages = [self.shown(f"{each}:2") for each in places]
         made = self.make(stages, prompt=prompt)

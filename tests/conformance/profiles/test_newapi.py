@@ -130,6 +130,14 @@ def page(method: str = "GET", path: str = IMAGINE, **changes: Any) -> Exchange:
     return labelled(request, Answer(200, headers, b"<!doctype html>"))
 
 
+def redirected(method: str = "GET", path: str = FETCH, http: int = 301) -> Exchange:
+    """Led to the path without the slash at its end."""
+    body = b'{"ids": []}' if method == "POST" else None
+    request = Request(method, f"{ORIGIN}{path}/", JSON if body else (), body)
+    headers = (("location", path), ("content-type", "text/html; charset=utf-8"))
+    return labelled(request, Answer(http, headers, b"<a>"))
+
+
 def spring() -> Exchange:
     """What novicezk says of base64 that is no text, sent on."""
     said = {"timestamp": "2026", "status": 400, "error": "Bad Request", "path": IMAGINE}
@@ -162,6 +170,7 @@ SHOWN = {
         page(path="/mj/nope", sender="none"),
         page(path="/mj/task/1%2F2/fetch"),
     ],
+    "slash-is-redirected": [redirected(), redirected("POST", LIST, 307)],
     "unknown-task-is-400": [unknown()],
     "unknown-parent-is-400": [unknown_parent()],
     "unfinished-parent-is-400": [faulty(changed(), "task_status_not_success")],
@@ -255,6 +264,11 @@ MISSES = {
         page(path="/mj/task/12/fetch"),
         answering(page(), http=302),
         answering(page(), headers=PLAIN),
+    ],
+    "slash-is-redirected": [
+        answering(redirected(), headers={"location": "/elsewhere"}),
+        answering(redirected(), http=302),
+        asking(redirected(), url=ORIGIN + FETCH),
     ],
     "unknown-task-is-400": [faulty(unknown(), "task_not_found")],
     "unknown-parent-is-400": [faulty(changed(), "task_no_found")],

@@ -37,3 +37,10 @@ def test_a_picture_that_failed_is_not_changed(staged: Open) -> None:
     stage = staged(failed)
     lax_changes(stage)
     assert not [label for label, _ in stage.session.findings.by_status if CHANGE in label]
+
+
+def test_no_change_is_asked_for_once_the_picture_has_used_the_allowance_up(staged: Open) -> None:
+    stage = staged(allow=1)
+    lax_changes(stage)
+    assert (1, 0) == (stage.session.allowance.accepted, stage.session.allowance.withheld)
+    assert not [label for label, _ in stage.session.findings.by_status if CHANGE in label]

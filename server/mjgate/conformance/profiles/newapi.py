@@ -35,6 +35,7 @@ from mjgate.conformance.profiles.look import (
 MEASURED: Final = "new-api v0.6.3.1, measured"
 READ: Final = "new-api v0.6.3.1, read in its source"
 ASSUMED: Final = "new-api v0.6.3.1, not measured: no check of it is known"
+FRAME: Final = "new-api v0.6.3.1, the default of its framework, not measured"
 JSON: Final = "application/json"
 PLAIN: Final = "text/plain"
 NO_CHANNEL: Final = "无可用渠道"
@@ -161,6 +162,13 @@ def is_page(exchange: Exchange) -> bool:
     """Its own web page, where it has no route."""
     page = status(exchange) == 200 and kind(exchange) == "text/html"
     return page and (exchange.operation is None or is_split(exchange))
+
+
+def is_redirect(exchange: Exchange) -> bool:
+    """A path with a slash at its end is led to the same without one."""
+    place = (header(exchange, "location") or "").partition("?")[0]
+    led = status(exchange) in (301, 307) and exchange.request.path.endswith("/")
+    return led and place.endswith(exchange.request.path.removesuffix("/"))
 
 
 def is_named_otherwise(exchange: Exchange) -> bool:
@@ -343,6 +351,13 @@ KIND: Final = Kind(
                 "content_type",
                 "body_matches_schema",
             ),
+        ),
+        Deviation(
+            "slash-is-redirected",
+            "A path with a slash at its end is led by 301, or 307, to the one without.",
+            FRAME,
+            is_redirect,
+            ("good_accepted", "status_documented", "content_type", "request_id_echoed"),
         ),
         Deviation(
             "unknown-task-is-400",
