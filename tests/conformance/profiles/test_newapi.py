@@ -202,6 +202,7 @@ SHOWN = {
         passed_on(asking(made(), prompt=" "), 4, "prompt不能为空"),
         passed_on(asking(made(), base64Array=[None]), 4, "base64格式错误"),
         passed_on(asking(changed(), taskId=None), 4, "taskId不能为空"),
+        passed_on(asking(changed(), taskId=None, index=None), 4, "taskId不能为空"),
     ],
     "unpolled-tasks-are-empty": [unpolled()],
     "whole-at-failure": [failed()],

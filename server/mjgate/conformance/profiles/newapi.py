@@ -67,8 +67,9 @@ def fault(exchange: Exchange) -> tuple[int, str] | None:
 
 
 def no_task(request: Request) -> Request:
-    """A change of no task is passed on."""
-    return lax.filled(request, "taskId", is_blank, "1")
+    """A change of no task is passed on, with an index or without."""
+    filled = lax.filled(request, "taskId", is_blank, "1")
+    return request if filled == request else novicezk.no_index(filled)
 
 
 def blank_prompt(request: Request) -> Request:
