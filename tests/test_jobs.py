@@ -9,6 +9,7 @@ from typing import Any
 
 import procrastinate
 import psycopg
+from msgspec import structs
 from structlog.testing import capture_logs
 
 from mjgate.domain.token import Token
@@ -290,7 +291,7 @@ async def called(gate: Gate, owner: Token, receiver: Receiver, number: int) -> N
     """A task is submitted, and its receiver hears of it."""
     await running(gate.store, number, owner.id, hook=receiver.address)
     [task] = await fetch_tasks(gate.store.pool, owner.id, [number])
-    await advance_tasks(gate.store.pool, [replace(task, status="SUBMITTED")])
+    await advance_tasks(gate.store.pool, [structs.replace(task, status="SUBMITTED")])
     gate.background.deliver()
     await until(lambda: receiver.of(number), PATIENCE_S)
 

@@ -213,7 +213,9 @@ async def test_a_handler_gets_who_asked_and_what_was_sent() -> None:
     app = ours({"list_tasks": handler})
     raw = b'{ "ids": ["1"], "more": 1.10 }'
     await ask(app, "POST", "/mj/task/list-by-condition/", raw, GOOD)
-    assert [Call(KEY, {}, {"ids": ["1"], "more": 1.1}, raw)] == seen
+    [call] = seen
+    assert (KEY, {}, {"ids": ["1"], "more": 1.1}) == (call.client, call.parameters, call.body)
+    assert raw == call.raw
 
 
 async def test_the_id_of_a_path_is_decoded_once() -> None:

@@ -1,11 +1,11 @@
 """How a task may change."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from mjgate.domain.task import (
     CANCEL,

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import structs
 from structlog.testing import capture_logs
 
 from mjgate.contract.ranges import Part
@@ -66,7 +67,7 @@ async def succeeded(gateway: Gateway, source: str | None, **more: Any) -> int:
     await store.writer.admit(intent(number, 1))
     await store.writer.settle(settled(number, upstream_id=f"up{number}"))
     [task] = await fetch_tasks(store.pool, 1, [number])
-    done = replace(task, status=SUCCESS, image_url=source, **more)
+    done = structs.replace(task, status=SUCCESS, image_url=source, **more)
     assert {number} == await advance_tasks(store.pool, [done])
     return number
 

@@ -6,13 +6,14 @@ import signal
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import psutil
 import pytest
+from msgspec import structs
 
 from mjgate.domain.task import IN_PROGRESS
 from mjgate.sandbox import Settings, running_sandbox
@@ -67,7 +68,7 @@ class Party:
     async def advance(self, number: int = 1) -> None:
         task = await self.gateway.gate.store.reader.task(self.client, number)
         assert task is not None
-        changed = replace(task, status=IN_PROGRESS, progress=f"{task.version}%")
+        changed = structs.replace(task, status=IN_PROGRESS, progress=f"{task.version}%")
         assert await advance_tasks(self.gateway.gate.store.pool, [changed])
 
     async def waiting(self, count: int) -> None:
@@ -229,7 +230,7 @@ async def test_a_thousand_who_wait_cost_little_and_are_all_told(
 
         began = time.perf_counter()
         tasks = await asyncio.gather(*(store.reader.task(party.client, each) for each in numbers))
-        changed = [replace(task, status=IN_PROGRESS) for task in tasks if task]
+        changed = [structs.replace(task, status=IN_PROGRESS) for task in tasks if task]
         assert AT_ONCE == len(await advance_tasks(store.pool, changed))
         looks = await asyncio.gather(*waits)
         seconds = time.perf_counter() - began

@@ -10,6 +10,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from msgspec import structs
 from structlog.testing import capture_logs
 
 from mjgate.domain.task import Task
@@ -74,7 +75,7 @@ async def submitted(gate: Gate, owner: Token, hook: str, *numbers: int) -> None:
 
 async def move(gate: Gate, owner: Token, number: int, **changes: Any) -> Task:
     task = await fetched(gate, owner, number)
-    assert {number} == await advance_tasks(gate.store.pool, [replace(task, **changes)])
+    assert {number} == await advance_tasks(gate.store.pool, [structs.replace(task, **changes)])
     return await fetched(gate, owner, number)
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import partial
 
 import pytest
+from msgspec import structs
 
 from mjgate.domain.send import Settlement
 from mjgate.domain.task import Phase
@@ -36,8 +37,8 @@ async def cut(gate: Gate, owner: Token) -> int:
 
 async def unknown(gate: Gate, number: int, where: int, owner: Token) -> None:
     """A task of unknown outcome whose mark is `mjgate:` and its number."""
-    marked = replace(intent(number, owner.id, channel=where), marker=f"mjgate:{number}")
-    await gate.store.writer.admit(replace(marked, submit_ms=gate.clock()))
+    marked = structs.replace(intent(number, owner.id, channel=where), marker=f"mjgate:{number}")
+    await gate.store.writer.admit(structs.replace(marked, submit_ms=gate.clock()))
     await gate.store.writer.settle(Settlement(number, where, Phase.UNKNOWN, 60))
 
 

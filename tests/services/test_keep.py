@@ -7,6 +7,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from msgspec import structs
 from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
 
@@ -33,7 +34,7 @@ async def succeeded(gate: Gate, number: int, source: str, where: int = 1, **more
     await gate.store.writer.admit(intent(number, owner.id, channel=where))
     await gate.store.writer.settle(settled(number, channel=where, upstream_id=f"up{number}"))
     [task] = await fetch_tasks(gate.store.pool, owner.id, [number])
-    done = replace(task, status=SUCCESS, image_url=source, **more)
+    done = structs.replace(task, status=SUCCESS, image_url=source, **more)
     assert {number} == await advance_tasks(gate.store.pool, [done])
 
 

@@ -1,10 +1,10 @@
 """What a send came to, kept with its key and answered again."""
 
 import asyncio
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from mjgate.domain.send import claim_of
 from mjgate.domain.token import Token
@@ -32,7 +32,9 @@ ACCEPTED = says('{"code":1,"description":"ok","result":"17","properties":{}}')
 
 
 def keyed(prompt: str = "a fox", key: str = "k") -> Imagine:
-    return replace(picture(prompt), claim=claim_of(key, "submit_imagine", {"prompt": prompt}))
+    return structs.replace(
+        picture(prompt), claim=claim_of(key, "submit_imagine", {"prompt": prompt})
+    )
 
 
 def keys(gate: Gate) -> list[Any]:
@@ -125,7 +127,7 @@ async def test_a_fault_before_the_send_frees_the_key(gate: Gate) -> None:
     async with raw_upstream(ACCEPTED) as raw:
         await channel(gate, "raw", raw.address)
         with pytest.raises(Fault):
-            await imagine(gate, await client(gate), replace(keyed(), body=b"no JSON"))
+            await imagine(gate, await client(gate), structs.replace(keyed(), body=b"no JSON"))
 
     assert [] == keys(gate)
 
@@ -136,7 +138,7 @@ async def test_a_change_that_its_parent_does_not_offer_frees_the_key(gate: Gate)
         owner = await client(gate)
         await gate.store.writer.admit(intent(5, owner.id, channel=where))
         await gate.store.writer.settle(settled(5, channel=where, upstream_id="17"))
-        request = replace(change_of(5), claim=claim_of("k", "submit_change", {}))
+        request = structs.replace(change_of(5), claim=claim_of("k", "submit_change", {}))
 
         assert 4 == (await change(gate, owner, request))["code"]
 

@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from msgspec import structs
 
 from mjgate.domain.task import CANCEL, FAILURE, IN_PROGRESS, SUCCESS, Task
 from mjgate.gate import Gate
@@ -54,14 +55,14 @@ async def test_the_same_is_shown_for_a_day(gate: Gate) -> None:
 
 @pytest.mark.parametrize("status", [FAILURE, CANCEL, IN_PROGRESS])
 async def test_what_is_no_success_is_shown_as_it_is(still: Gate, status: str) -> None:
-    other = replace(task(), status=status)
+    other = structs.replace(task(), status=status)
 
     assert other.wire() == show(still, other)
 
 
 @pytest.mark.parametrize("source", [None, "x", "javascript:alert(1)"])
 async def test_what_is_no_address_is_shown_as_it_is(still: Gate, source: str | None) -> None:
-    assert source == show(still, replace(task(), image_url=source))["imageUrl"]
+    assert source == show(still, structs.replace(task(), image_url=source))["imageUrl"]
 
 
 async def test_one_that_is_gone_is_shown_where_it_came_from(still: Gate) -> None:

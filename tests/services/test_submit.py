@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import psycopg
 import pytest
+from msgspec import structs
 
 from mjgate.domain.task import SUCCESS
 from mjgate.domain.token import Token
@@ -85,7 +86,7 @@ async def test_a_task_keeps_the_price_that_it_was_quoted(gate: Gate) -> None:
 
         await gate.store.writer.admit(intent(5, owner.id, price=7, price_version=version))
         [task] = await fetch_tasks(gate.store.pool, owner.id, [first])
-        await advance_tasks(gate.store.pool, [replace(task, status=SUCCESS)])
+        await advance_tasks(gate.store.pool, [structs.replace(task, status=SUCCESS)])
 
     assert [(7, version), (PRICE, 0)] == query(
         gate.store, "select price, price_version from tasks order by id"

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from mjgate.domain.task import DEADLINE, FAILURE, IN_PROGRESS, SUCCESS, Task
 from mjgate.errors import StoreDown
@@ -33,7 +34,7 @@ async def client_with_a_task(gate: Gate) -> tuple[int, Task]:
 
 
 async def advance(gate: Gate, task: Task, status: str = IN_PROGRESS, **more: Any) -> None:
-    assert await advance_tasks(gate.store.pool, [replace(task, status=status, **more)])
+    assert await advance_tasks(gate.store.pool, [structs.replace(task, status=status, **more)])
 
 
 async def seated(gate: Gate, count: int = 1) -> None:
@@ -72,7 +73,7 @@ async def test_news_that_are_none_are_waited_over(gate: Gate) -> None:
     await seated(gate)
 
     await advance(gate, task)
-    await advance(gate, replace(task, version=task.version + 1), progress="7%")
+    await advance(gate, structs.replace(task, version=task.version + 1), progress="7%")
 
     look = await waiting
     assert look.task is not None
@@ -100,7 +101,7 @@ async def test_a_task_that_we_have_ended_may_still_succeed(gate: Gate) -> None:
     waiting = asyncio.create_task(wait(gate, client, 1, having(task.version + 1), LONG_S))
     await seated(gate)
 
-    late = replace(task, version=task.version + 1)
+    late = structs.replace(task, version=task.version + 1)
     await advance(gate, late, SUCCESS, ended_by=DEADLINE)
 
     look = await waiting

@@ -5,11 +5,11 @@ In order of arrival; one that is refused uses up nothing; all of it on the locke
 
 import asyncio
 from collections import Counter
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from mjgate.domain.send import HELD, Claim, Conclusion, Decision, Verdict, claim_of
 from mjgate.domain.task import FAILURE, SUCCESS, Phase

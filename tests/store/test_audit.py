@@ -1,10 +1,10 @@
 """Every rule of the audit sees the rows that break it; a life that was kept well breaks none."""
 
 import asyncio
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from mjgate.domain.send import Claim, Conclusion
 from mjgate.domain.task import CANCEL, DEADLINE, FAILURE, SUCCESS, Phase

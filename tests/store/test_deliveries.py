@@ -1,7 +1,8 @@
 """The queue of callbacks: what is due, whose turn it is, and what comes of it."""
 
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from mjgate.domain.delivery import Outcome, Result
 from mjgate.store.database import Store

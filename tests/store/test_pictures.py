@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from mjgate.domain.picture import Claimed, Copy, Picture
 from mjgate.domain.task import FAILURE, IN_PROGRESS, SUCCESS, Task
@@ -22,7 +23,7 @@ async def ended(store: Store, number: int, **more: Any) -> Task:
     await running(store, number, owner)
     [task] = await fetch_tasks(store.pool, owner, [number])
     known = {"status": SUCCESS, "image_url": f"http://upstream/{number}.png", **more}
-    assert {number} == await advance_tasks(store.pool, [replace(task, **known)])
+    assert {number} == await advance_tasks(store.pool, [structs.replace(task, **known)])
     [task] = await fetch_tasks(store.pool, owner, [number])
     return task
 
@@ -76,7 +77,7 @@ async def test_a_late_success_has_a_picture_too(store: Store) -> None:
     task = await ended(store, 1, status=FAILURE, ended_by="deadline", image_url=None)
     assert [] == states(store)
 
-    late = replace(task, status=SUCCESS, image_url="http://a")
+    late = structs.replace(task, status=SUCCESS, image_url="http://a")
     assert {1} == await advance_tasks(store.pool, [late])
 
     assert [(1, 0, "waiting")] == states(store)

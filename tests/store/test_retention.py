@@ -1,9 +1,8 @@
 """Tasks that finished long ago are deleted; what their money came to stays provable."""
 
-from dataclasses import replace
-
 import psycopg
 import pytest
+from msgspec.structs import replace
 
 from mjgate.domain.send import Claim, Conclusion
 from mjgate.domain.task import DEADLINE, FAILURE, SUCCESS, Phase
@@ -27,7 +26,7 @@ async def ended(store: Store, owner: int, number: int, status: str = SUCCESS, **
     """A task that ran and has ended now."""
     await running(store, number, owner, price_version=0)
     [task] = await fetch_tasks(store.pool, owner, [number])
-    await advance_tasks(store.pool, [replace(task, status=status, **more)])  # type: ignore[arg-type]
+    await advance_tasks(store.pool, [replace(task, status=status, **more)])
 
 
 def aged(store: Store, days: float = DAYS + 1, *numbers: int) -> None:

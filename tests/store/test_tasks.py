@@ -1,8 +1,8 @@
 """Tasks in the database."""
 
-from dataclasses import replace
 from typing import Any
 
+from msgspec.structs import replace
 from structlog.testing import capture_logs
 
 from mjgate.domain.task import CANCEL, DEADLINE, FAILURE, IN_PROGRESS, SUCCESS, Phase

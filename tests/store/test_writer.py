@@ -2,10 +2,10 @@
 
 import asyncio
 from collections import Counter
-from dataclasses import replace
 
 import psycopg
 import pytest
+from msgspec.structs import replace
 
 from mjgate.domain.send import HELD, Decision, Verdict
 from mjgate.domain.task import Phase

@@ -1,9 +1,9 @@
 """A request after the contract was enforced, and its answer."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from msgspec import Struct, field
 from starlette.types import Message, Receive
 
 from mjgate.contract.address import Address
@@ -15,8 +15,7 @@ async def _hung_up() -> Message:
     return {"type": "http.disconnect"}
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(Struct, frozen=True):
     """One request. `client` is who authenticated; `raw` the body as received.
 
     `parameters` are by name as the contract writes it, whole numbers as int; an optional one
@@ -27,11 +26,10 @@ class Call:
     parameters: Mapping[str, Any]
     body: Any = None
     raw: bytes = b""
-    receive: Receive = field(default=_hung_up, compare=False, repr=False)
+    receive: Receive = _hung_up
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """A status and a body to be sent as JSON; 204 and 304 have none."""
 
     status: int

@@ -1,9 +1,10 @@
 """The outcome of a send: the table of design section 5, as rules without I/O."""
 
 import re
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
+
+from msgspec import Struct
 
 from mjgate.errors import ApiError, Unavailable, UpstreamRefused, UpstreamUnclear
 
@@ -30,8 +31,7 @@ class Hold(StrEnum):
     UNKNOWN = "unknown"
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(Struct, frozen=True):
     """An HTTP answer of an upstream; `body` is parsed JSON, None where it is none."""
 
     status: int
@@ -39,8 +39,7 @@ class Reply:
     retry_after_s: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Struct, frozen=True):
     """What a send came to.
 
     Of `result` (the answer to give) and `error` (the one to raise) exactly one is set.

@@ -1,17 +1,16 @@
 """A send to an upstream: what is written before it, and after it."""
 
 import hashlib
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
 import orjson
+from msgspec import Struct
 
 from mjgate.domain.task import NOT_START, Phase
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(Struct, frozen=True):
     """A key that a client gave its request, and the hash of the request in hexadecimal.
 
     Whoever comes with the key again gets the first answer.
@@ -27,8 +26,7 @@ def claim_of(key: str, operation: str, body: Any) -> Claim:
     return Claim(key, hashlib.sha256(canonical).hexdigest())
 
 
-@dataclass(frozen=True, slots=True)
-class Conclusion:
+class Conclusion(Struct, frozen=True):
     """What the request of a key was answered; without a status the key is free again."""
 
     key: str
@@ -36,8 +34,7 @@ class Conclusion:
     answer: Any = None
 
 
-@dataclass(frozen=True, slots=True)
-class Intent:
+class Intent(Struct, frozen=True):
     """A task before a byte goes out. `price` is micro-dollars, `send_s` the time to answer.
 
     `marker` is what the upstream gets as `state`: random, so that a task whose answer was
@@ -62,8 +59,7 @@ class Intent:
     claim: Claim | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Settlement:
+class Settlement(Struct, frozen=True):
     """What the send came to; `phase` is running, unknown or rejected."""
 
     id: int
@@ -94,8 +90,7 @@ class Verdict(StrEnum):
     GIVEN = "given"
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(Struct, frozen=True):
     """A verdict and what it comes with.
 
     `wait_ms` is when the rate has room again. `task`, `status` and `answer` are those of the

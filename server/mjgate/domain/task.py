@@ -1,9 +1,10 @@
 """Tasks: their phases, their wire form, and how they may change."""
 
 import re
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
+
+from msgspec import Struct
 
 
 class Phase(StrEnum):
@@ -35,8 +36,7 @@ PICTURES: Final = "imageUrls"
 """The property that keeps where several pictures come from; clients see it beside `imageUrl`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Sight:
+class Sight(Struct, frozen=True):
     """A task as its upstream shows it. Times are milliseconds since 1970."""
 
     status: str
@@ -56,8 +56,7 @@ class Sight:
         return self.status in ENDS
 
 
-@dataclass(frozen=True, slots=True)
-class Task:
+class Task(Struct, frozen=True):
     """A task as its client sees it, every documented field. Times are milliseconds.
 
     `ended_by` is DEADLINE or LOST where we ended it, not its upstream. `picture_gone` says that

@@ -4,8 +4,11 @@ import asyncio
 import heapq
 import itertools
 from collections.abc import Collection, Coroutine, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final, TypeVar
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from mjgate.domain.channel import Channel
 from mjgate.domain.refresh import QUICKEST_S, Absence, look_again_s
@@ -73,8 +76,7 @@ class _Call:
     checks: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class _Change:
+class _Change(Struct, frozen=True):
     task: Task
     mark: int
     buttons: list[Any] | None

@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from mjgate.domain.task import Sight
 from mjgate.store.tasks import Followed

@@ -3,9 +3,10 @@
 import contextlib
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
+
+from msgspec import Struct
 
 from mjgate.domain.action import IMAGINE, change_sign, model
 from mjgate.domain.channel import Channel
@@ -54,8 +55,7 @@ Speak = Callable[[Novicezk, str, str | None], Request]
 """How it is said in a dialect, with our mark and the address for hints, if there is one."""
 
 
-@dataclass(frozen=True, slots=True)
-class Imagine:
+class Imagine(Struct, frozen=True):
     """A picture from a prompt. `body` is the request as received, `claim` that of its key."""
 
     prompt: str
@@ -65,8 +65,7 @@ class Imagine:
     claim: Claim | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ChangeOf:
+class ChangeOf(Struct, frozen=True):
     """A change of a task. `body` is the request as received, `claim` that of its key."""
 
     parent: int
@@ -78,8 +77,7 @@ class ChangeOf:
     claim: Claim | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Draft:
+class _Draft(Struct, frozen=True):
     """A task to be: what it is, where it may go, and how it is said there."""
 
     action: str

@@ -1,8 +1,9 @@
 """Waits for a change of a task, no longer than its client would."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from time import monotonic
+
+from msgspec import Struct
 
 from mjgate.domain.task import ENDS, Task
 from mjgate.gate import Gate
@@ -10,8 +11,7 @@ from mjgate.gate import Gate
 MOST_S = 60
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
+class Look(Struct, frozen=True):
     """A task, None where there is none, and whether a change of it was waited for."""
 
     task: Task | None

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-import orjson
+import msgspec
 
 from mjgate.domain.send import HELD, Decision, Intent, Settlement, Verdict
 
@@ -28,4 +28,4 @@ def decisions(intents: int, refusals: Sequence[Sequence[Any]] | None) -> list[De
 
 
 def _array(rows: Sequence[Settlement] | Sequence[Intent]) -> bytes | None:
-    return orjson.dumps(rows) if rows else None
+    return msgspec.json.encode(rows) if rows else None

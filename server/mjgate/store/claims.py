@@ -1,6 +1,6 @@
 """Keys of clients in the database, and what their first requests were answered."""
 
-import orjson
+import msgspec
 from psycopg_pool import AsyncConnectionPool
 
 from mjgate.domain.send import Claim, Decision
@@ -17,7 +17,7 @@ async def recall(pool: AsyncConnectionPool, token: int, claim: Claim) -> Decisio
     """What a claim comes to as it stands; None where its key is free, which admission decides."""
     async with pool.connection() as connection:
         cursor = await connection.execute(
-            "select recall(1, %s, %s::json)", [token, orjson.dumps(claim).decode()]
+            "select recall(1, %s, %s::json)", [token, msgspec.json.encode(claim).decode()]
         )
         row = await cursor.fetchone()
     return decisions(1, [row[0]])[0] if row and row[0] else None

@@ -1,4 +1,4 @@
-"""What PostgreSQL, or the way to it, says of a row that it cannot hold."""
+"""What PostgreSQL, or JSON on the way to it, says of a row that it cannot hold."""
 
 import orjson
 import psycopg
@@ -9,6 +9,8 @@ REFUSALS = (
     errors.IntegrityError,
     errors.ProgramLimitExceeded,
     orjson.JSONEncodeError,
+    UnicodeEncodeError,
+    OverflowError,
 )
 
 

@@ -4,7 +4,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 import orjson
+from msgspec import Struct
 from psycopg import AsyncConnection, errors
 from psycopg.rows import class_row
 from psycopg_pool import AsyncConnectionPool
@@ -85,8 +87,7 @@ class Parent:
     buttons: list[Any] | None
 
 
-@dataclass(frozen=True, slots=True)
-class Followed:
+class Followed(Struct, frozen=True):
     """A task and the name its upstream knows it by.
 
     `accepted_s` is seconds since 1970, `left_s` seconds to its deadline.
@@ -271,7 +272,7 @@ async def _advance(
     """Halves a batch that is refused until the culprit stands alone."""
     try:
         offered = [{"id": t.id, "buttons": buttons[t.id]} for t in tasks if t.id in buttons]
-        rows = (orjson.dumps(tasks).decode(), orjson.dumps(offered).decode())
+        rows = (msgspec.json.encode(tasks).decode(), orjson.dumps(offered).decode())
         cursor = connection.cursor(binary=True)
         await cursor.execute(_ADVANCE, (*rows, _array(task.id for task in tasks)), prepare=True)
         row = await cursor.fetchone()

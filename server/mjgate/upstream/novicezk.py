@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 import msgspec
 import orjson
+from msgspec import Struct
 
 from mjgate.domain.action import REROLL
 from mjgate.domain.outcome import clean, upstream_id
@@ -24,8 +25,7 @@ _MOST_SMALL = 2**31
 _NUL = b"\\u0000"
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(Struct, frozen=True):
     """What goes out: a path below the channel's address, and a JSON body."""
 
     path: str

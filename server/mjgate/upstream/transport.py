@@ -2,11 +2,11 @@
 
 import functools
 import json
-from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
 import orjson
+from msgspec import Struct
 from yarl import URL
 
 from mjgate import __version__
@@ -28,8 +28,7 @@ _OWN_HEADERS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """An HTTP answer whose content nobody has read yet."""
 
     status: int
