@@ -11,12 +11,12 @@ from mjgate.store.tasks import Followed
 
 def ours(followed: Followed, sight: Sight) -> Sight:
     """The sight with our ids in its description."""
-    text = sight.description or ""
-    names = {followed.upstream_id: str(followed.task.id)}
-    if followed.parent_upstream_id:
-        names[followed.parent_upstream_id] = str(followed.parent_id)
-    if not any(theirs in text for theirs in names):
+    text, parent = sight.description, followed.parent_upstream_id
+    if not text or (followed.upstream_id not in text and not (parent and parent in text)):
         return sight
+    names = {followed.upstream_id: str(followed.task.id)}
+    if parent:
+        names[parent] = str(followed.parent_id)
     return replace(sight, description=_renamed(text, names))
 
 
