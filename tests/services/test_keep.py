@@ -11,7 +11,7 @@ from msgspec import structs
 from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
 
-from mjgate.domain.picture import Picture
+from mjgate.domain.picture import Picture, file_name
 from mjgate.domain.task import SUCCESS
 from mjgate.gallery import Copies
 from mjgate.gate import Gate
@@ -481,6 +481,23 @@ async def test_a_copy_outlives_a_database_that_goes_away(
     assert "copy interrupted" in [line["event"] for line in logs]
     assert [("copying", 1, 0, None)] == states(gate)
     assert 1 == len(files(gate))
+
+
+async def test_a_file_that_cannot_be_removed_keeps_up_no_other(gate: Gate) -> None:
+    async with raw_upstream(GOOD) as upstream:
+        for number in (1, 2, 3):
+            await of(gate, upstream, number)
+        await kept(gate)
+    [place] = folder(gate).path.rglob(file_name(1, 0, 1).rpartition("/")[2])
+    place.unlink()
+    place.mkdir()
+    query(gate.store, "select forget_pictures('{1,2,3}')")
+
+    with capture_logs() as logs:
+        await tidy(gate)
+    assert [1] == [line["count"] for line in logs]
+    assert [(1, "dropped")] == query(gate.store, "select task_id, state from pictures")
+    assert [] == files(gate)
 
 
 async def test_files_that_cannot_be_removed_now_are_later(gate: Gate) -> None:

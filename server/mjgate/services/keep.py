@@ -62,13 +62,26 @@ async def tidy(gate: Gate) -> None:
         pass
     while await pictures.drop_beyond(pool, config.pictures_max_bytes, _AT_ONCE) == _AT_ONCE:
         pass
-    try:
-        while gone := await pictures.dropped(pool, _AT_ONCE):
-            for task, place, attempts in gone:
-                await _delete(gate, task, place, attempts)
-            await pictures.clear(pool, gone)
-    except StorageError as error:
-        logger().error("pictures not removed", why=str(error))
+    await _remove_dropped(gate)
+
+
+async def _remove_dropped(gate: Gate) -> None:
+    """Those whose files cannot be removed now stay for the next time and keep up no other."""
+    stuck: dict[tuple[int, int, int], str] = {}
+    while True:
+        gone = await pictures.dropped(gate.store.pool, _AT_ONCE + len(stuck))
+        fresh = [each for each in gone if each not in stuck]
+        if not fresh:
+            break
+        for each in fresh:
+            try:
+                await _delete(gate, *each)
+            except StorageError as error:
+                stuck[each] = str(error)
+        if removed := [each for each in fresh if each not in stuck]:
+            await pictures.clear(gate.store.pool, removed)
+    if stuck:
+        logger().error("pictures not removed", count=len(stuck), why=next(iter(stuck.values())))
 
 
 async def _bring(gate: Gate, task: int, place: int) -> None:
