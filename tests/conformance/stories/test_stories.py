@@ -7,6 +7,7 @@ from mjgate.conformance.rules import BY_NAME
 from mjgate.conformance.stories import STORIES, tell, tell_all
 from tests.conformance.honest import Manners
 from tests.conformance.stories.conftest import Open, applied, broken, notes
+from tests.contract.document import CONTRACT
 
 
 def test_every_rule_of_a_story_is_one() -> None:
@@ -22,6 +23,12 @@ def test_all_are_told_where_there_is_enough(staged: Open) -> None:
     assert [] == [rule for story in STORIES for rule in story.rules if not times[rule]]
     assert "" == notes(stage)
     assert 7 == stage.session.allowance.accepted
+
+
+def test_the_page_for_readers_has_every_story() -> None:
+    page = (CONTRACT.parent / "CONFORMANCE.md").read_text("utf-8")
+    assert "\n".join(story.row for story in STORIES) in page
+    assert {"key", "lax_changes", "key_race"} <= {story.name for story in STORIES}
 
 
 @pytest.mark.parametrize(

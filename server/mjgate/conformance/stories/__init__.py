@@ -32,6 +32,12 @@ class Story:
     submits: int = 0
     about_picture: bool = True
 
+    @property
+    def row(self) -> str:
+        """For a table of all stories: what it tells, and the submits that it needs."""
+        says = (self.tells.__doc__ or "").partition("\n")[0]
+        return f"| `{self.name}` | {says} | {self.submits or ''} |"
+
 
 STORIES: Sequence[Story] = (
     Story("errors", errors, (), about_picture=False),

@@ -35,12 +35,16 @@ def picture(stage: Stage) -> None:
         return
     if stage.has(LIST):
         stage.list([drawn.id])
-    _slash_is_ignored(stage, drawn)
     early = _change_early(stage, drawn) if stage.has(CHANGE) else None
     follow(stage, drawn)
     if early is not None:
         _judge_early(stage, drawn, early)
+    _slash_is_ignored(stage, drawn)
     _tag_settles(stage, drawn)
+    if drawn.ended:
+        # The session remembers that nothing may come after an end.
+        time.sleep(_LATE_S)
+        stage.look(drawn)
 
 
 def _slash_is_ignored(stage: Stage, drawn: Drawn) -> None:
