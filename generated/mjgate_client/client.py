@@ -1,3 +1,4 @@
+import re
 import ssl
 from collections.abc import Callable
 from typing import Any, Self
@@ -7,6 +8,53 @@ from attrs import define, evolve, field
 
 # Generous to an upstream that thinks, quick to say that nobody listens.
 DEFAULT_TIMEOUT = httpx.Timeout(60, connect=10)
+
+
+def call(http: httpx.Client, kwargs: dict[str, Any]) -> httpx.Response:
+    """Send a request and read all of its answer, encoded as it says or not"""
+    response = http.send(http.build_request(**kwargs), stream=True)
+    try:
+        if _is_plain(response):
+            response.read()
+            return response
+        return _decoded(response, b"".join(response.iter_raw()))
+    finally:
+        response.close()
+
+
+async def call_async(http: httpx.AsyncClient, kwargs: dict[str, Any]) -> httpx.Response:
+    """Send a request and read all of its answer, as `call` does"""
+    response = await http.send(http.build_request(**kwargs), stream=True)
+    try:
+        if _is_plain(response):
+            await response.aread()
+            return response
+        return _decoded(response, b"".join([chunk async for chunk in response.aiter_raw()]))
+    finally:
+        await response.aclose()
+
+
+def _is_plain(response: httpx.Response) -> bool:
+    """Whether nothing is left to decode, since a hook has read it, or since it is not encoded"""
+    return response.is_stream_consumed or "Content-Encoding" not in response.headers
+
+
+def _decoded(response: httpx.Response, raw: bytes) -> httpx.Response:
+    """The answer with its body decoded; as it came where it is not encoded as it says"""
+    try:
+        whole = httpx.Response(response.status_code, headers=response.headers, content=raw)
+    except httpx.DecodingError:
+        whole = httpx.Response(response.status_code, content=raw)
+    whole.headers = response.headers
+    return whole
+
+
+def _check_token(_: object, __: object, token: str) -> None:
+    """Refuse what no header can carry, here where no message shows it"""
+    if not re.fullmatch("[!-~]([ -~]*[!-~])?|", token):
+        raise ValueError(
+            "The token has a character, such as a line break, that no header can carry."
+        )
 
 
 @define
@@ -179,7 +227,7 @@ class AuthenticatedClient:
     _client: httpx.Client | None = field(default=None, init=False)
     _async_client: httpx.AsyncClient | None = field(default=None, init=False)
 
-    token: str = field(repr=False)
+    token: str = field(repr=False, validator=_check_token)
     prefix: str = "Bearer"
     auth_header_name: str = "Authorization"
 

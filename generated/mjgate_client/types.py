@@ -1,8 +1,10 @@
 """Contains some shared types for properties"""
 
+import json
 from collections.abc import Mapping, MutableMapping
 from http import HTTPStatus
-from typing import IO, BinaryIO, Generic, Literal, TypeVar
+from math import isfinite
+from typing import IO, Any, BinaryIO, Generic, Literal, NoReturn, TypeVar
 from urllib.parse import quote
 
 from attrs import define, field
@@ -64,6 +66,35 @@ def status(code: int) -> HTTPStatus | int:
         return code
 
 
+def read_json(content: bytes) -> Any:
+    """The value that a body holds, if any reader of JSON would find the same one there
+
+    Raises:
+        ValueError: If it is not UTF-8, not JSON, has a number that no float holds, or a key twice.
+        RecursionError: If it is nested too deep.
+    """
+    text = content.decode("utf-8-sig")
+    return json.loads(
+        text, object_pairs_hook=_object, parse_constant=_no_number, parse_float=_number
+    )
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) != len(pairs):
+        raise ValueError("A key is there twice.")
+    return value
+
+
+def _number(text: str) -> float:
+    value = float(text)
+    return value if isfinite(value) else _no_number(text)
+
+
+def _no_number(text: str) -> NoReturn:
+    raise ValueError(f"{text} is not a number.")
+
+
 @define
 class Response(Generic[T]):
     """A response from an endpoint"""
@@ -74,4 +105,14 @@ class Response(Generic[T]):
     parsed: T | None
 
 
-__all__ = ["UNSET", "File", "FileTypes", "RequestFiles", "Response", "Unset", "segment", "status"]
+__all__ = [
+    "UNSET",
+    "File",
+    "FileTypes",
+    "RequestFiles",
+    "Response",
+    "Unset",
+    "read_json",
+    "segment",
+    "status",
+]

@@ -5,7 +5,9 @@ side no longer fails the generator has mended it, and our template can go.
 """
 
 import copy
+import gzip
 import inspect
+import json
 import pickle
 import re
 from collections.abc import Iterator
@@ -152,6 +154,26 @@ def shown(package: Package, **options: Any) -> str:
 def test_no_repr_shows_the_token(ours: Package, stock: Package, options: dict[str, str]) -> None:
     assert "s3cret" not in shown(ours, **options)
     assert "s3cret" in shown(stock, **options)
+
+
+@pytest.mark.parametrize("token", ["s3cret\n", " s3cret", "s3cr\u00e9t", "s3cret\x00"])
+def test_a_token_that_no_header_can_carry_is_refused_and_not_shown(
+    ours: Package, token: str
+) -> None:
+    with pytest.raises(ValueError, match="no header can carry") as refused:
+        ours.client(token=token)
+    assert "s3cr" not in f"{refused.value!r}"
+
+
+def test_stock_shows_a_token_with_a_line_break(stock: Package, gateway: Server) -> None:
+    shown = pytest.raises(httpx.LocalProtocolError, match="s3cret")
+    with stock.client(base_url=gateway.url, token="s3cret\n") as client, shown:
+        imagine(stock, client)
+
+
+@pytest.mark.parametrize("token", ["", "a", "two words", "mj-~!"])
+def test_any_other_token_is_taken(ours: Package, token: str) -> None:
+    assert token == ours.client(token=token).token
 
 
 @pytest.mark.parametrize("option", ["headers", "cookies"])
@@ -327,3 +349,137 @@ def test_an_object_in_the_place_of_a_list_is_not_an_empty_list(
 def test_a_named_status_is_still_a_member_of_http_status(ours: Package) -> None:
     answer = imagine(ours, ours.answering(404, b"{}"))
     assert "Not Found" == answer.status_code.phrase
+
+
+# What is no JSON, or not the same JSON to every reader, is not parsed.
+
+LOOSE = {
+    "NaN": b"NaN",
+    "infinity": b"-Infinity",
+    "a number that no float holds": b"1e999",
+    "a key twice": b'1, "odd": 2',
+    "a key twice deep within": b'[{"a": 1, "a": 2}]',
+    "surrogates in UTF-8": b'"\xed\xa0\x80"',
+}
+loose = pytest.mark.parametrize("odd", LOOSE.values(), ids=LOOSE)
+SUBMITTED = b'{"code": 1, "description": "", "properties": {}, "result": "1", "odd": %b}'
+
+
+@loose
+async def test_what_readers_understand_otherwise_is_not_parsed(ours: Package, odd: bytes) -> None:
+    client = ours.answering(200, SUBMITTED % odd)
+    for answer in (imagine(ours, client), await imagine_async(ours, client)):
+        assert (SUBMITTED % odd, None) == (answer.content, answer.parsed)
+
+
+@loose
+def test_stock_parses_what_is_not_the_same_to_every_reader(stock: Package, odd: bytes) -> None:
+    assert imagine(stock, stock.answering(200, SUBMITTED % odd)).parsed is not None
+
+
+@pytest.mark.parametrize(
+    "odd", [b"1.5", b"-0.0", b"1e300", b"[{}]", b'"\\ud800"', b"9007199254740993"]
+)
+def test_json_that_is_odd_but_right_is_kept(ours: Package, odd: bytes) -> None:
+    answer = imagine(ours, ours.answering(200, b"\xef\xbb\xbf" + SUBMITTED % odd))
+    assert json.loads(odd) == answer.parsed["odd"]
+
+
+# What is of another kind is not made to fit.
+
+
+@pytest.mark.parametrize("odd", [b"[]", b'""', b'[["a", 1]]'])
+def test_what_is_no_object_is_not_read_as_one(ours: Package, stock: Package, odd: bytes) -> None:
+    content = b'{"code": 1, "description": "", "properties": %b, "result": null}' % odd
+    assert imagine(ours, ours.answering(200, content)).parsed is None
+    properties = imagine(stock, stock.answering(200, content)).parsed.properties
+    assert json.loads(odd) != properties.to_dict()
+
+
+USAGE: dict[str, Any] = {"from": "2026-11-01", "to": "2026-11-24", "days": None, "models": None}
+USAGE |= {"lines": [], "cursor": None}
+
+
+def used(package: Package, days: Any) -> Any:
+    client = package.answering(200, json.dumps(USAGE | {"days": days}).encode())
+    return package.module("api.statements.fetch_usage").sync(client=client)
+
+
+def test_a_list_that_may_be_null_holds_models_or_nothing(ours: Package, stock: Package) -> None:
+    odd: list[Any] = [[{}], [7], 7, "x", {}]
+    assert [None] * 5 == [used(ours, days) for days in odd]
+    assert [{}] == used(stock, [{}]).days
+    with pytest.raises(AttributeError, match="to_dict"):
+        used(stock, [{}]).to_dict()
+    assert USAGE == used(ours, None).to_dict()
+    assert USAGE | {"days": []} == used(ours, []).to_dict()
+
+
+# A body that is not encoded as it says is an answer.
+
+PAGE = b"<html>Bad Gateway</html>"
+
+
+async def both(package: Package, answer: Answer, **options: Any) -> list[Any]:
+    with serving(lambda _: answer) as server:
+        client = package.client(base_url=server.url, **options)
+        with client:
+            first = imagine(package, client)
+        async with client:
+            return [first, await imagine_async(package, client)]
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "deflate", "gzip, gzip"])
+async def test_a_body_that_is_not_encoded_as_it_says_is_read_as_it_came(
+    ours: Package, stock: Package, encoding: str
+) -> None:
+    said = {"Content-Encoding": encoding}
+    for answer in await both(ours, Answer(502, PAGE, said)):
+        assert (502, PAGE, None) == (answer.status_code, answer.content, answer.parsed)
+        assert encoding == answer.headers["Content-Encoding"]
+    for answer in await both(ours, Answer(200, SUBMITTED % b"1", said)):
+        assert {"odd": 1} == answer.parsed.additional_properties
+    with pytest.raises(httpx.DecodingError):
+        await both(stock, Answer(502, PAGE, said))
+
+
+async def test_a_body_that_is_not_encoded_as_it_says_raises_the_clients_own_error_on_demand(
+    ours: Package,
+) -> None:
+    answer = Answer(502, PAGE, {"Content-Encoding": "gzip"})
+    with pytest.raises(ours.module("errors").UnexpectedStatus) as raised:
+        await both(ours, answer, raise_on_unexpected_status=True)
+    assert (502, PAGE) == (raised.value.status_code, raised.value.content)
+
+
+async def test_a_body_that_is_encoded_as_it_says_is_decoded(ours: Package) -> None:
+    content = SUBMITTED % b"1"
+    said = {"Content-Encoding": "gzip"}
+    for answer in await both(ours, Answer(200, gzip.compress(content), said)):
+        assert (content, "1") == (answer.content, answer.parsed.result)
+
+
+async def test_a_hook_may_read_an_answer_before(ours: Package) -> None:
+    def read(response: httpx.Response) -> None:
+        response.read()
+
+    answer = Answer(200, gzip.compress(SUBMITTED % b"1"), {"Content-Encoding": "gzip"})
+    with serving(lambda _: answer) as server:
+        hooks = {"event_hooks": {"response": [read]}}
+        with ours.client(base_url=server.url, httpx_args=hooks) as client:
+            assert "1" == imagine(ours, client).parsed.result
+
+
+# The client's own error can be handed on, and read.
+
+
+def test_the_clients_own_error_can_be_pickled_and_is_short(ours: Package, stock: Package) -> None:
+    error = ours.module("errors").UnexpectedStatus(502, b"x" * 100_000)
+    again = pickle.loads(pickle.dumps(error))
+    assert (502, error.content) == (again.status_code, again.content)
+    assert len(str(error)) < 2_200 > len(repr(error))
+    assert str(error).endswith("... (98000 bytes more)")
+    assert str(ours.module("errors").UnexpectedStatus(404, b"no")).endswith("no")
+    theirs = stock.module("errors").UnexpectedStatus(502, b"x")
+    with pytest.raises(TypeError):
+        pickle.loads(pickle.dumps(theirs))

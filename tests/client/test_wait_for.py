@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import pickle
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ from mjgate_client import AuthenticatedClient, errors
 from mjgate_client.api.tasks import fetch_task
 from mjgate_client.lib import NotEnded, Refused, wait_for
 from mjgate_client.lib.watch import ENDS, Watch
-from mjgate_client.models import Task
+from mjgate_client.models import Error, Task
 from tests.client import samples
 from tests.client.samples import examples, operation
 from tests.client.server import Answer, Arrival, serving
@@ -80,7 +81,7 @@ def watched(server: Steps, **options: Any) -> Waited:
                 try:
                     asked = watch.question()
                     watch.read(fetch_task.sync_detailed("1", client=client, **asked))
-                except (httpx.TransportError, errors.UnexpectedStatus) as error:
+                except (httpx.RequestError, errors.UnexpectedStatus) as error:
                     watch.fail(error)
                 if watch.ended is not None:
                     return Waited(watch.ended, pauses)
@@ -201,6 +202,43 @@ def test_an_odd_answer_may_pass(odd: Answer, strict: bool) -> None:
     assert [1.0, 1.5] == end.pauses
 
 
+ODD_STATUSES: list[Any] = [[], {}, 7, None]
+
+
+@pytest.mark.parametrize("status", ODD_STATUSES, ids=str)
+def test_a_task_without_a_status_may_pass(status: Any) -> None:
+    end = watched(Steps([task(RUNNING | {"status": status}), task(DONE)]))
+    assert DONE == end.task.to_dict()
+    assert [1.0] == end.pauses
+
+
+@pytest.mark.parametrize("tag", ['W/"\u00e9"', "", " "])
+def test_a_tag_that_cannot_be_given_back_is_none(tag: str) -> None:
+    server = Steps([task(RUNNING, tag), task(DONE)])
+    assert DONE == watched(server).task.to_dict()
+    assert [None, None] == server.asked("if-none-match")
+
+
+def test_a_body_that_is_not_encoded_as_it_says_may_pass() -> None:
+    odd = Answer(502, b"<html>", {"Content-Encoding": "gzip"})
+    assert [1.0] == watched(Steps([odd, task(DONE)])).pauses
+
+
+def test_redirects_in_a_circle_may_pass() -> None:
+    circle = Answer(307, b"", {"Location": "/mj/task/1/fetch"})
+    server = Steps([*[circle] * 21, task(DONE)])
+    assert [1.0] == watched(server, follow_redirects=True).pauses
+
+
+def test_what_cannot_be_sent_is_told_at_once() -> None:
+    for options, error in (
+        ({"base_url": "localhost:8080"}, httpx.UnsupportedProtocol),
+        ({"headers": {"X": "a\n"}}, httpx.LocalProtocolError),
+    ):
+        with pytest.raises(error):
+            watched(Steps([task(DONE)]), **options)
+
+
 def test_a_server_that_is_away_for_a_while_is_waited_for() -> None:
     calls: list[str] = []
 
@@ -268,6 +306,14 @@ async def test_a_picture_of_a_real_gateway_is_waited_for_in_both_ways(ready: Gat
         assert "SUCCESS" == again.status
         with pytest.raises(Refused, match="404"):
             await wait_for.asyncio("1", client=client)
+
+
+def test_the_errors_can_be_pickled() -> None:
+    late = pickle.loads(pickle.dumps(NotEnded("1", Task.from_dict(RUNNING), "it is RUNNING")))
+    assert ("1", RUNNING, "it is RUNNING") == (late.task_id, late.task.to_dict(), late.seen)
+    refused = pickle.loads(pickle.dumps(Refused(404, Error.from_dict(ERROR))))
+    assert (404, ERROR) == (refused.status_code, refused.error.to_dict())
+    assert f"404: {ERROR['description']}" == str(refused)
 
 
 def test_the_ends_are_statuses_of_the_contract() -> None:

@@ -31,13 +31,15 @@ def sync(task_id: str, *, client: AuthenticatedClient, timeout: float | None = T
     Raises:
         Refused: The server refuses to tell, such as for a wrong token or an unknown task.
         NotEnded: The time is over.
+        httpx.UnsupportedProtocol, httpx.LocalProtocolError: What is asked cannot be sent, such as
+            to an address that is none.
     """
     watch = Watch(task_id, timeout, client.get_httpx_client().timeout)
     while True:
         try:
             asked = watch.question()
             watch.read(fetch_task.sync_detailed(task_id, client=client, **asked))
-        except (httpx.TransportError, errors.UnexpectedStatus) as error:
+        except (httpx.RequestError, errors.UnexpectedStatus) as error:
             watch.fail(error)
         if watch.ended is not None:
             return watch.ended
@@ -53,7 +55,7 @@ async def asyncio(
         try:
             asked = watch.question()
             watch.read(await fetch_task.asyncio_detailed(task_id, client=client, **asked))
-        except (httpx.TransportError, errors.UnexpectedStatus) as error:
+        except (httpx.RequestError, errors.UnexpectedStatus) as error:
             watch.fail(error)
         if watch.ended is not None:
             return watch.ended

@@ -31,6 +31,7 @@ class Watch:
         # An answer that waits must come before the client gives it up.
         self._longest_s = min(_LONGEST_WAIT_S, (http.read or 2 * _LONGEST_WAIT_S) / 2)
         self._task: Task | None = None
+        self._content = b""
         self._tag: str | None = None
         self._tried = False
         self._asked_at = 0.0
@@ -62,12 +63,12 @@ class Watch:
             Refused: it is one that will not change.
         """
         status = int(answer.status_code)
-        if isinstance(answer.parsed, Task):
+        if isinstance(answer.parsed, Task) and isinstance(answer.parsed.status, str):
             self._take(answer.parsed, answer)
         elif status == 304:
             self._rest(answer, changed=False)
         elif _is_final(status):
-            raise Refused(status, answer.parsed)
+            raise Refused(status, answer.parsed if isinstance(answer.parsed, Error) else None)
         else:
             self._seen = f"the last answer was {status}"
             self._slow_down(_retry_after(answer))
@@ -77,7 +78,10 @@ class Watch:
 
         Raises:
             Refused: there was one, which will not change.
+            httpx.UnsupportedProtocol, httpx.LocalProtocolError: nothing was asked, nor can be.
         """
+        if isinstance(error, httpx.UnsupportedProtocol | httpx.LocalProtocolError):
+            raise error
         if isinstance(error, errors.UnexpectedStatus) and _is_final(error.status_code):
             raise Refused(error.status_code, None) from error
         self._seen, self._cause = f"the last try ended with {type(error).__name__}", error
@@ -95,8 +99,9 @@ class Watch:
         return min(self._next_s, left_s)
 
     def _take(self, task: Task, answer: Response[Error | Task]) -> None:
-        changed = task != self._task
-        self._task, self._tag, self._cause = task, answer.headers.get("ETag"), None
+        changed = answer.content != self._content
+        self._task, self._content, self._cause = task, answer.content, None
+        self._tag = _tag(answer)
         self._seen = f"it is {task.status} at {task.progress or '0%'}"
         self._rest(answer, changed=changed)
 
@@ -119,6 +124,12 @@ class Watch:
 
 def _is_final(status: int) -> bool:
     return 400 <= status < 500 and status not in _PASSING
+
+
+def _tag(answer: Response[Error | Task]) -> str | None:
+    """None where there is none, or none that a request may give back."""
+    tag = answer.headers.get("ETag", "")
+    return tag if tag.isascii() and tag.isprintable() and tag.strip() else None
 
 
 def _retry_after(answer: Response[Error | Task]) -> float:

@@ -65,6 +65,8 @@ class ErrorProperties:
     def from_dict(cls: type[T], src_dict: Mapping[str, Any]) -> T:
         from ..models.violation import Violation  # noqa: PLC0415
 
+        if not isinstance(src_dict, Mapping):
+            raise TypeError(f"Expected an object, got {type(src_dict).__name__}.")
         d = dict(src_dict)
 
         def _parse_error(data: object) -> ErrorSlug | str:

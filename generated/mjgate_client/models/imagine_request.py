@@ -81,6 +81,8 @@ class ImagineRequest:
 
     @classmethod
     def from_dict(cls: type[T], src_dict: Mapping[str, Any]) -> T:
+        if not isinstance(src_dict, Mapping):
+            raise TypeError(f"Expected an object, got {type(src_dict).__name__}.")
         d = dict(src_dict)
         prompt = d.pop("prompt")
 
@@ -98,15 +100,11 @@ class ImagineRequest:
                 return data
             if isinstance(data, Unset):
                 return data
-            try:
-                if not isinstance(data, list):
-                    raise TypeError()
-                base_64_array_type_0 = cast(list[str], data)
+            if not isinstance(data, list):
+                raise TypeError()
+            base_64_array_type_0 = cast(list[str], data)
 
-                return base_64_array_type_0
-            except (TypeError, ValueError, AttributeError, KeyError):
-                pass
-            return cast(list[str] | None | Unset, data)
+            return base_64_array_type_0
 
         base_64_array = _parse_base_64_array(d.pop("base64Array", UNSET))
 

@@ -119,6 +119,8 @@ class Key:
 
     @classmethod
     def from_dict(cls: type[T], src_dict: Mapping[str, Any]) -> T:
+        if not isinstance(src_dict, Mapping):
+            raise TypeError(f"Expected an object, got {type(src_dict).__name__}.")
         d = dict(src_dict)
         label = d.pop("label")
 
@@ -181,15 +183,11 @@ class Key:
         def _parse_models(data: object) -> list[str] | None:
             if data is None:
                 return data
-            try:
-                if not isinstance(data, list):
-                    raise TypeError()
-                models_type_0 = cast(list[str], data)
+            if not isinstance(data, list):
+                raise TypeError()
+            models_type_0 = cast(list[str], data)
 
-                return models_type_0
-            except (TypeError, ValueError, AttributeError, KeyError):
-                pass
-            return cast(list[str] | None, data)
+            return models_type_0
 
         models = _parse_models(d.pop("models"))
 
@@ -203,15 +201,11 @@ class Key:
         def _parse_addresses(data: object) -> list[str] | None:
             if data is None:
                 return data
-            try:
-                if not isinstance(data, list):
-                    raise TypeError()
-                addresses_type_0 = cast(list[str], data)
+            if not isinstance(data, list):
+                raise TypeError()
+            addresses_type_0 = cast(list[str], data)
 
-                return addresses_type_0
-            except (TypeError, ValueError, AttributeError, KeyError):
-                pass
-            return cast(list[str] | None, data)
+            return addresses_type_0
 
         addresses = _parse_addresses(d.pop("addresses"))
 

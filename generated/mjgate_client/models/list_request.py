@@ -45,6 +45,8 @@ class ListRequest:
 
     @classmethod
     def from_dict(cls: type[T], src_dict: Mapping[str, Any]) -> T:
+        if not isinstance(src_dict, Mapping):
+            raise TypeError(f"Expected an object, got {type(src_dict).__name__}.")
         d = dict(src_dict)
 
         def _parse_ids(data: object) -> list[int | str] | None | Unset:
@@ -52,26 +54,22 @@ class ListRequest:
                 return data
             if isinstance(data, Unset):
                 return data
-            try:
-                if not isinstance(data, list):
-                    raise TypeError()
-                ids_type_0 = []
-                _ids_type_0 = data
-                if not isinstance(_ids_type_0, list):
-                    raise TypeError(f"Expected a list, got {type(_ids_type_0).__name__}.")
-                for ids_type_0_item_data in _ids_type_0:
+            if not isinstance(data, list):
+                raise TypeError()
+            ids_type_0 = []
+            _ids_type_0 = data
+            if not isinstance(_ids_type_0, list):
+                raise TypeError(f"Expected a list, got {type(_ids_type_0).__name__}.")
+            for ids_type_0_item_data in _ids_type_0:
 
-                    def _parse_ids_type_0_item(data: object) -> int | str:
-                        return cast(int | str, data)
+                def _parse_ids_type_0_item(data: object) -> int | str:
+                    return cast(int | str, data)
 
-                    ids_type_0_item = _parse_ids_type_0_item(ids_type_0_item_data)
+                ids_type_0_item = _parse_ids_type_0_item(ids_type_0_item_data)
 
-                    ids_type_0.append(ids_type_0_item)
+                ids_type_0.append(ids_type_0_item)
 
-                return ids_type_0
-            except (TypeError, ValueError, AttributeError, KeyError):
-                pass
-            return cast(list[int | str] | None | Unset, data)
+            return ids_type_0
 
         ids = _parse_ids(d.pop("ids", UNSET))
 

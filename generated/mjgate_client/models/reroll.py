@@ -75,6 +75,8 @@ class Reroll:
 
     @classmethod
     def from_dict(cls: type[T], src_dict: Mapping[str, Any]) -> T:
+        if not isinstance(src_dict, Mapping):
+            raise TypeError(f"Expected an object, got {type(src_dict).__name__}.")
         d = dict(src_dict)
         action = SheetAction(d.pop("action"))
 

@@ -59,6 +59,8 @@ class SubmitProperties:
 
     @classmethod
     def from_dict(cls: type[T], src_dict: Mapping[str, Any]) -> T:
+        if not isinstance(src_dict, Mapping):
+            raise TypeError(f"Expected an object, got {type(src_dict).__name__}.")
         d = dict(src_dict)
 
         def _parse_banned_word(data: object) -> None | str | Unset:

@@ -147,6 +147,8 @@ class Task:
         from ..models.image_url import ImageUrl  # noqa: PLC0415
         from ..models.task_properties import TaskProperties  # noqa: PLC0415
 
+        if not isinstance(src_dict, Mapping):
+            raise TypeError(f"Expected an object, got {type(src_dict).__name__}.")
         d = dict(src_dict)
 
         def _parse_action(data: object) -> str | TaskAction:

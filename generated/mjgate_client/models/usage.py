@@ -89,6 +89,8 @@ class Usage:
         from ..models.usage_of_day import UsageOfDay  # noqa: PLC0415
         from ..models.usage_of_model import UsageOfModel  # noqa: PLC0415
 
+        if not isinstance(src_dict, Mapping):
+            raise TypeError(f"Expected an object, got {type(src_dict).__name__}.")
         d = dict(src_dict)
         from_ = d.pop("from")
 
@@ -97,44 +99,36 @@ class Usage:
         def _parse_days(data: object) -> list[UsageOfDay] | None:
             if data is None:
                 return data
-            try:
-                if not isinstance(data, list):
-                    raise TypeError()
-                days_type_0 = []
-                _days_type_0 = data
-                if not isinstance(_days_type_0, list):
-                    raise TypeError(f"Expected a list, got {type(_days_type_0).__name__}.")
-                for days_type_0_item_data in _days_type_0:
-                    days_type_0_item = UsageOfDay.from_dict(days_type_0_item_data)
+            if not isinstance(data, list):
+                raise TypeError()
+            days_type_0 = []
+            _days_type_0 = data
+            if not isinstance(_days_type_0, list):
+                raise TypeError(f"Expected a list, got {type(_days_type_0).__name__}.")
+            for days_type_0_item_data in _days_type_0:
+                days_type_0_item = UsageOfDay.from_dict(days_type_0_item_data)
 
-                    days_type_0.append(days_type_0_item)
+                days_type_0.append(days_type_0_item)
 
-                return days_type_0
-            except (TypeError, ValueError, AttributeError, KeyError):
-                pass
-            return cast(list[UsageOfDay] | None, data)
+            return days_type_0
 
         days = _parse_days(d.pop("days"))
 
         def _parse_models(data: object) -> list[UsageOfModel] | None:
             if data is None:
                 return data
-            try:
-                if not isinstance(data, list):
-                    raise TypeError()
-                models_type_0 = []
-                _models_type_0 = data
-                if not isinstance(_models_type_0, list):
-                    raise TypeError(f"Expected a list, got {type(_models_type_0).__name__}.")
-                for models_type_0_item_data in _models_type_0:
-                    models_type_0_item = UsageOfModel.from_dict(models_type_0_item_data)
+            if not isinstance(data, list):
+                raise TypeError()
+            models_type_0 = []
+            _models_type_0 = data
+            if not isinstance(_models_type_0, list):
+                raise TypeError(f"Expected a list, got {type(_models_type_0).__name__}.")
+            for models_type_0_item_data in _models_type_0:
+                models_type_0_item = UsageOfModel.from_dict(models_type_0_item_data)
 
-                    models_type_0.append(models_type_0_item)
+                models_type_0.append(models_type_0_item)
 
-                return models_type_0
-            except (TypeError, ValueError, AttributeError, KeyError):
-                pass
-            return cast(list[UsageOfModel] | None, data)
+            return models_type_0
 
         models = _parse_models(d.pop("models"))
 

@@ -3,10 +3,10 @@ from typing import Any
 import httpx
 
 from ... import errors
-from ...client import AuthenticatedClient, Client
+from ...client import AuthenticatedClient, Client, call, call_async
 from ...models.error import Error
 from ...models.key import Key
-from ...types import Response
+from ...types import Response, read_json
 
 
 def _get_kwargs() -> dict[str, Any]:
@@ -23,32 +23,32 @@ def _parse_response(
     *, client: AuthenticatedClient | Client, response: httpx.Response
 ) -> Error | Key | None:
     if response.status_code == 200:
-        response_200 = Key.from_dict(response.json())
+        response_200 = Key.from_dict(read_json(response.content))
 
         return response_200
 
     if response.status_code == 400:
-        response_400 = Error.from_dict(response.json())
+        response_400 = Error.from_dict(read_json(response.content))
 
         return response_400
 
     if response.status_code == 401:
-        response_401 = Error.from_dict(response.json())
+        response_401 = Error.from_dict(read_json(response.content))
 
         return response_401
 
     if response.status_code == 403:
-        response_403 = Error.from_dict(response.json())
+        response_403 = Error.from_dict(read_json(response.content))
 
         return response_403
 
     if response.status_code == 500:
-        response_500 = Error.from_dict(response.json())
+        response_500 = Error.from_dict(read_json(response.content))
 
         return response_500
 
     if response.status_code == 503:
-        response_503 = Error.from_dict(response.json())
+        response_503 = Error.from_dict(read_json(response.content))
 
         return response_503
 
@@ -94,9 +94,7 @@ def sync_detailed(
 
     kwargs = _get_kwargs()
 
-    response = client.get_httpx_client().request(
-        **kwargs,
-    )
+    response = call(client.get_httpx_client(), kwargs)
 
     return _build_response(client=client, response=response)
 
@@ -142,7 +140,7 @@ async def asyncio_detailed(
 
     kwargs = _get_kwargs()
 
-    response = await client.get_async_httpx_client().request(**kwargs)
+    response = await call_async(client.get_async_httpx_client(), kwargs)
 
     return _build_response(client=client, response=response)
 

@@ -3,11 +3,11 @@ from typing import Any
 import httpx
 
 from ... import errors
-from ...client import AuthenticatedClient, Client
+from ...client import AuthenticatedClient, Client, call, call_async
 from ...models.error import Error
 from ...models.list_request import ListRequest
 from ...models.task import Task
-from ...types import Response
+from ...types import Response, read_json
 
 
 def _get_kwargs(
@@ -34,7 +34,7 @@ def _parse_response(
 ) -> Error | list[Task] | None:
     if response.status_code == 200:
         response_200 = []
-        _response_200 = response.json()
+        _response_200 = read_json(response.content)
         if not isinstance(_response_200, list):
             raise TypeError(f"Expected a list, got {type(_response_200).__name__}.")
         for componentsschemas_task_list_item_data in _response_200:
@@ -45,37 +45,37 @@ def _parse_response(
         return response_200
 
     if response.status_code == 400:
-        response_400 = Error.from_dict(response.json())
+        response_400 = Error.from_dict(read_json(response.content))
 
         return response_400
 
     if response.status_code == 401:
-        response_401 = Error.from_dict(response.json())
+        response_401 = Error.from_dict(read_json(response.content))
 
         return response_401
 
     if response.status_code == 403:
-        response_403 = Error.from_dict(response.json())
+        response_403 = Error.from_dict(read_json(response.content))
 
         return response_403
 
     if response.status_code == 413:
-        response_413 = Error.from_dict(response.json())
+        response_413 = Error.from_dict(read_json(response.content))
 
         return response_413
 
     if response.status_code == 415:
-        response_415 = Error.from_dict(response.json())
+        response_415 = Error.from_dict(read_json(response.content))
 
         return response_415
 
     if response.status_code == 500:
-        response_500 = Error.from_dict(response.json())
+        response_500 = Error.from_dict(read_json(response.content))
 
         return response_500
 
     if response.status_code == 503:
-        response_503 = Error.from_dict(response.json())
+        response_503 = Error.from_dict(read_json(response.content))
 
         return response_503
 
@@ -127,9 +127,7 @@ def sync_detailed(
         body=body,
     )
 
-    response = client.get_httpx_client().request(
-        **kwargs,
-    )
+    response = call(client.get_httpx_client(), kwargs)
 
     return _build_response(client=client, response=response)
 
@@ -186,7 +184,7 @@ async def asyncio_detailed(
         body=body,
     )
 
-    response = await client.get_async_httpx_client().request(**kwargs)
+    response = await call_async(client.get_async_httpx_client(), kwargs)
 
     return _build_response(client=client, response=response)
 
