@@ -34,7 +34,8 @@ class _Hide:
 
     def failure(self, failure: Failure) -> Failure:
         exchanges = tuple(map(self._exchange, failure.exchanges))
-        return replace(failure, text=self.text(failure.text), exchanges=exchanges)
+        text, detail = self.text(failure.text), self.text(failure.detail)
+        return replace(failure, text=text, detail=detail, exchanges=exchanges)
 
     def text(self, text: str) -> str:
         for form in self._forms:

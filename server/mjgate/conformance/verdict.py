@@ -31,6 +31,8 @@ class Failure:
     """The file it was stored in, relative to the folder of the report; empty where it was not."""
     story: str = ""
     """The story in which it was broken; empty for none."""
+    detail: str = ""
+    """More for a person than `text`, such as what an exception said; it may hold what was drawn."""
 
     @property
     def key(self) -> tuple[str, str, str]:

@@ -92,6 +92,12 @@ def test_an_answer_without_a_body_is_its_head() -> None:
     )
 
 
+def test_what_an_exception_said_stands_behind_a_bar() -> None:
+    lines = block(replace(failure(), detail="sync raised\nKeyError\x1b[2J"), "").split("\n")
+    assert "in detail | sync raised KeyError\ufffd[2J" in lines
+    assert not any("in detail" in line for line in block(failure(), "").split("\n"))
+
+
 def test_of_a_long_story_the_last_steps_are_shown_and_the_last_answer_in_full() -> None:
     lines = block(FAILED.failures[2], "").splitlines()
     assert "before    3 requests more, in the stored case" in lines
@@ -117,7 +123,7 @@ def test_a_command_is_whole_or_says_that_it_is_not(length: int) -> None:
 
 def test_no_line_of_others_stands_at_the_beginning_of_a_line() -> None:
     bad = hostile().failures[0]
-    names = {"rule", "broken", "contract", "sent", "came", "stored", "|"}
+    names = {"rule", "broken", "in", "contract", "sent", "came", "stored", "|"}
     lines = block(bad, hostile().sentences["status_documented"]).split("\n")
     assert set() == {each.split()[0] for each in lines} - names
 

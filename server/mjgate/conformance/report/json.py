@@ -126,6 +126,7 @@ def _failure(failure: Failure) -> dict[str, Any]:
         "rule": failure.rule,
         "operation": failure.operation,
         "text": failure.text,
+        "detail": failure.detail,
         "where": failure.where,
         "story": failure.story,
         "times": failure.times,

@@ -103,6 +103,8 @@ def _rows(failure: Failure, said: str) -> Iterator[str]:
     if said:
         yield from _row("rule", [line(said)])
     yield from _row("broken", [f"{line(failure.text)} ({count(failure.times, 'time')})"])
+    if failure.detail:
+        yield from _row("in detail", [line(failure.detail)], bar=True)
     if failure.where:
         yield from _row("contract", [line(failure.where)])
     left_out, shown = steps(failure)
