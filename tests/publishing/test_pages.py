@@ -24,7 +24,7 @@ def test_every_option_of_a_run_is_said() -> None:
 
 
 def test_no_option_is_said_that_is_none() -> None:
-    every = {"--constraint"}.union(*map(options, conformance.commands.values()))
+    every = {"--client", "--constraint"}.union(*map(options, conformance.commands.values()))
     assert set() == set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", TEXT)) - every
 
 

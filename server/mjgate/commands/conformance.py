@@ -3,8 +3,9 @@
 import os
 import random
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,22 +19,64 @@ if TYPE_CHECKING:
 
 _MISSING = 'mjgate conformance needs more packages: pip install "mjgate[conformance]"'
 _COULD_NOT_RUN = 2
+_CLIENT = "--client"
 _file = click.Path(path_type=Path)
 
 
 class _Conformance(click.Group):
-    """A group that takes what names none of its commands for the words of `run`."""
+    """A group that takes what names none of its commands for the words of `run` or `client`."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         is_own = not args or args[0] in self.commands or args[0] in ctx.help_option_names
-        return super().parse_args(ctx, args if is_own else ["run", *args])
+        if not is_own and _CLIENT in args:
+            args = ["client", *(word for word in args if word != _CLIENT)]
+        elif not is_own:
+            args = ["run", *args]
+        return super().parse_args(ctx, args)
+
+
+_REPORTS = (
+    click.option(
+        "--report",
+        "folder",
+        type=_file,
+        metavar="DIR",
+        help="Write report.json, report.html, junit.xml and cases/ there.",
+    ),
+    click.option("--junit", type=_file, metavar="FILE", help="Write JUnit's XML there."),
+    click.option("--json", "as_json", is_flag=True, help="Print report.json in place of the text."),
+    click.option(
+        "--baseline",
+        type=_file,
+        metavar="FILE",
+        help="Known failures, each excused until a day; see: mjgate conformance baseline.",
+    ),
+    click.option(
+        "--fail-under",
+        "least",
+        type=click.FloatRange(0, 100),
+        default=100.0,
+        metavar="PERCENT",
+        help="Pass where at least this share of the judged answers was right, whatever broke in "
+        "the others. An answer that broke two rules counts as two. Known failures and what the "
+        "profile lets pass count as right. At 100, which is the default, there may be no failure.",
+    ),
+)
+"""What every kind of run leaves, and what of it decides."""
+
+
+def _leaving(function: Callable[..., None]) -> Callable[..., None]:
+    for option in reversed(_REPORTS):
+        function = option(function)
+    return function
 
 
 @click.group(cls=_Conformance)
 def conformance() -> None:
     """Whether a server keeps the contract: mjgate conformance URL.
 
-    That is short for: mjgate conformance run URL. See: mjgate conformance run --help.
+    That is short for: mjgate conformance run URL. See: mjgate conformance run --help. And whether
+    an installed client does: mjgate conformance --client.
     """
 
 
@@ -63,31 +106,7 @@ def conformance() -> None:
     help="Where the server can call us, such as http://192.0.2.7:9000; we listen on its port.",
 )
 @click.option("--max-time", type=click.FloatRange(1), help="Seconds, after which it ends.")
-@click.option(
-    "--report",
-    "folder",
-    type=_file,
-    metavar="DIR",
-    help="Write report.json, report.html, junit.xml and cases/ there.",
-)
-@click.option("--junit", type=_file, metavar="FILE", help="Write JUnit's XML there.")
-@click.option("--json", "as_json", is_flag=True, help="Print report.json in place of the text.")
-@click.option(
-    "--baseline",
-    type=_file,
-    metavar="FILE",
-    help="Known failures, each excused until a day; see: mjgate conformance baseline.",
-)
-@click.option(
-    "--fail-under",
-    "least",
-    type=click.FloatRange(0, 100),
-    default=100.0,
-    metavar="PERCENT",
-    help="Pass where at least this share of the judged answers was right, whatever broke in the "
-    "others. An answer that broke two rules counts as two. Known failures and what the profile "
-    "lets pass count as right. At 100, which is the default, there may be no failure.",
-)
+@_leaving
 def run(
     url: str,
     token: str,
@@ -143,6 +162,47 @@ def run(
         finally:
             progress.close()
         verdict = outputs.store(apply(known, verdict, datetime.now(UTC).date()))
+        _print(verdict, folder, as_json=as_json)
+        outputs.write(verdict)
+    sys.exit(verdict.exit_code)
+
+
+@conformance.command()
+@click.option(
+    "--client-package", "name", default="mjgate_client", show_default=True, help="Its import name."
+)
+@click.option("--max-examples", type=click.IntRange(1), default=5, show_default=True)
+@click.option("--seed", type=click.IntRange(0), help="Repeats a run; else a random one.")
+@_leaving
+def client(
+    name: str,
+    max_examples: int,
+    seed: int | None,
+    folder: Path | None,
+    junit: Path | None,
+    as_json: bool,
+    baseline: Path | None,
+    least: float,
+) -> None:
+    """Ask whether the client that is installed keeps the contract.
+
+    It is called for every operation; a mock on loopback answers with what the contract allows, with
+    that a little changed, and with what proxies and faults make of it. --max-examples is how many
+    replies are drawn for each status. Exits with 0 where it does, 1 where it does not, 2 where
+    there is none.
+    """
+    with _able():
+        from mjgate.conformance.baseline import apply, read_baseline
+        from mjgate.conformance.client.run import run_client
+        from mjgate.conformance.report.outputs import Outputs
+
+        known = read_baseline(baseline) if baseline else ()
+        outputs = Outputs(folder, junit)
+        outputs.prepare()
+        seed = random.SystemRandom().getrandbits(32) if seed is None else seed
+        click.echo(f"seed {seed}", err=True)
+        verdict = replace(run_client(name, seed=seed, max_examples=max_examples), least=least)
+        verdict = apply(known, verdict, datetime.now(UTC).date())
         _print(verdict, folder, as_json=as_json)
         outputs.write(verdict)
     sys.exit(verdict.exit_code)
