@@ -1,5 +1,6 @@
 """A stored case breaks the same rule again, on the server that breaks it and on no other."""
 
+import itertools
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -139,15 +140,23 @@ def test_a_case_cannot_be_sent_to_a_server_that_went_away(tmp_path: Path) -> Non
     def leaving(arrival: Arrival) -> bytes:
         return refusal(404, "not_found") if len(server.arrivals) == 1 else b""
 
-    path = write(tmp_path, rule="answers", operation="GET /v1/key", steps=_keys(9))
+    path = write(tmp_path, rule="answers", operation="GET /v1/key", steps=_looks(9))
     with scripted(leaving) as server, pytest.raises(CannotRun, match="does not answer any more"):
         sent(path, Options(url=server.url, token=TOKEN))
 
 
-def _keys(number: int) -> list[dict[str, object]]:
-    request: dict[str, object] = {"method": "GET", "url": "{{target}}/v1/key", "headers": []}
-    more = {"body": None, "sender": "token", "form": "mj-api-secret"}
-    return [{"request": request | more, "gives": {}, "pause_ms": 0}] * number
+def _looks(number: int) -> list[dict[str, object]]:
+    """Requests to one operation after the other."""
+    paths = itertools.cycle(["/v1/key", "/v1/usage", "/mj/task/1/fetch"])
+    more: dict[str, object] = {"body": None, "sender": "token", "form": "mj-api-secret"}
+    return [
+        {
+            "request": {"method": "GET", "url": f"{{{{target}}}}{path}", "headers": []} | more,
+            "gives": {},
+            "pause_ms": 0,
+        }
+        for path in itertools.islice(paths, number)
+    ]
 
 
 def test_a_case_of_a_story_tells_the_story_again(tmp_path: Path) -> None:
