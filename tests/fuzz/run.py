@@ -1,8 +1,10 @@
 """Asks a gateway of our own whether it keeps its contract, and audits what that has left behind.
 
-The asking is that of `mjgate conformance`; the gateway is a process of its own, on an empty
-database, before a sandbox that fails on request. Exit codes: 0 every rule held, 1 a rule was
-broken, 2 it could not run.
+The asking is that of `mjgate conformance`, and then that of Schemathesis' own engine, which goes
+on by the contract's links. The gateway is a process of its own, on an empty database, before a
+sandbox that fails on request.
+
+Exit codes: 0 every rule held, 1 a rule was broken, 2 it could not run.
 """
 
 import argparse
@@ -21,6 +23,9 @@ from pathlib import Path
 if not __package__:  # started by its path
     sys.path[0] = str(Path(__file__).resolve().parents[2])
 
+import schemathesis
+from schemathesis.schemas import BaseSchema
+
 from mjgate.conformance.report.outputs import Outputs
 from mjgate.conformance.report.text import text_report
 from mjgate.conformance.run import Options
@@ -29,6 +34,7 @@ from mjgate.conformance.verdict import CannotRun, Verdict
 from mjgate.store.embedded import embedded
 from tests import process
 from tests.fuzz import audit
+from tests.fuzz.campaign import Tally, attack, settings
 from tests.fuzz.faults import FAULTS, NOISE
 from tests.fuzz.habits import PROFILE, UPSTREAM_KEY, Ledger, habits
 
@@ -67,6 +73,7 @@ def _options(words: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="tests/fuzz/run.py", description=__doc__)
     parser.add_argument("--cases", type=int, default=10_000, help="how many to judge at least")
     parser.add_argument("--max-examples", type=int, default=600, help="for each operation")
+    parser.add_argument("--linked-examples", type=int, default=100, help="of Schemathesis' engine")
     parser.add_argument("--seed", help="a number, or random; one run alone, whatever its cases")
     parser.add_argument("--faults", choices=FAULTS, default="all", help="of the sandbox")
     parser.add_argument("--report", type=Path, help="a folder for reports and the server's log")
@@ -124,7 +131,9 @@ def _command(server: process.Server, *words: str) -> str:
 def _run(options: argparse.Namespace, target: Target) -> int:
     ledger = Ledger()
     verdicts = [*_runs(options, target, ledger)]
-    complaints = [*missing(verdicts, 0 if options.seed else options.cases)]
+    linked = _linked(options, target, ledger, verdicts[0].seed)
+    cases = _cases(verdicts) + linked.cases
+    complaints = [*linked.failures.values(), *missing(cases, 0 if options.seed else options.cases)]
     complaints += _audit(target.server, ledger)
     for complaint in complaints:
         print(f"\nFAILED {complaint}")
@@ -133,8 +142,16 @@ def _run(options: argparse.Namespace, target: Target) -> int:
     broken = sum(len(verdict.failures) for verdict in verdicts) + len(complaints)
     seeds = ", ".join(str(verdict.seed) for verdict in verdicts)
     held = f"{broken} failures" if broken else "every rule held"
-    print(f"\n{_cases(verdicts)} cases on the seeds {seeds}: {held}")
+    print(f"\n{cases} cases, {linked.linked} of them by links, on the seeds {seeds}: {held}")
     return 1 if broken else 0
+
+
+def _linked(options: argparse.Namespace, target: Target, ledger: Ledger, seed: int) -> Tally:
+    """What Schemathesis' own engine makes of the same gateway."""
+    schema: BaseSchema = schemathesis.openapi.from_url(
+        f"{target.server.address}/openapi.json", config=settings(seed, options.linked_examples)
+    )
+    return attack(schema, target.token, FAULTS[options.faults], ledger)
 
 
 def _runs(options: argparse.Namespace, target: Target, ledger: Ledger) -> Iterator[Verdict]:
@@ -171,9 +188,9 @@ def _reported(verdict: Verdict, folder: Path | None) -> Verdict:
     return verdict
 
 
-def missing(verdicts: Sequence[Verdict], least: int) -> Iterator[str]:
+def missing(cases: int, least: int) -> Iterator[str]:
     """What is wrong with having judged fewer cases than were asked for."""
-    if _cases(verdicts) < least:
+    if cases < least:
         yield f"coverage: fewer than {least} cases"
 
 

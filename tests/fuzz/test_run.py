@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from mjgate.conformance.exchange import Request
-from mjgate.conformance.verdict import Verdict
 from tests.conformance.exchanges import answer, expected, request, sight
 from tests.fuzz import run
 from tests.fuzz.faults import WORD
@@ -26,17 +25,17 @@ async def fuzz(*words: str) -> int:
 async def test_a_gateway_of_its_own_passes_and_is_reported(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    words = ("--seed", "20", "--max-examples", "15", "--faults", "ending")
+    few = ("--max-examples", "15", "--linked-examples", "5")
+    words = ("--seed", "20", *few, "--faults", "ending")
     assert 0 == await fuzz(*words, "--report", str(tmp_path)), capsys.readouterr().out
     assert [] == json.loads((tmp_path / "seed-20" / "report.json").read_text())["failures"]
-    assert "cases on the seeds 20: every rule held" in capsys.readouterr().out
+    assert "by links, on the seeds 20: every rule held" in capsys.readouterr().out
     assert (tmp_path / "server.log").read_text()
 
 
 async def test_too_few_cases_are_a_failure() -> None:
-    verdict = Verdict("http://server.example", "mjgate", "1", 1, cases=1)
-    assert ["coverage: fewer than 2 cases"] == [*run.missing([verdict], 2)]
-    assert [] == [*run.missing([verdict], 1)]
+    assert ["coverage: fewer than 2 cases"] == [*run.missing(1, 2)]
+    assert [] == [*run.missing(1, 1)]
 
 
 @pytest.mark.parametrize("seed", ["", "soon", "-1"])
