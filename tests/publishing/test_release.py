@@ -187,11 +187,18 @@ def test_wheel_and_sdist_hold_the_package_and_say_its_version(
         metadata = wheel.read(f"{stem}.dist-info/METADATA").decode()
         names = set(wheel.namelist())
     assert f"\nVersion: {VERSION}\n" in metadata
+    assert "\nLicense-Expression: MIT\nLicense-File: LICENSE\n" in metadata
+    assert f"{stem}.dist-info/licenses/LICENSE" in names
     with tarfile.open(dist / f"{stem}.tar.gz") as sdist:
         packed = {name.removeprefix(f"{stem}/") for name in sdist.getnames()}
     modules = {name for name in names if name.startswith("mjgate_client/")}
     assert {"mjgate_client/py.typed", "mjgate_client/client.py"} <= modules
-    assert modules <= packed
+    assert modules | {"LICENSE"} <= packed
+
+
+def test_the_client_has_the_license_of_the_project() -> None:
+    copy, original = (Sources().root / name for name in ("generated/LICENSE", "LICENSE"))
+    assert original.read_bytes() == copy.read_bytes()
 
 
 def test_the_same_sources_give_the_same_bytes_wherever_and_whenever(
