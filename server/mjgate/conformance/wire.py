@@ -17,6 +17,7 @@ from urllib3.exceptions import (
 from urllib3.response import BaseHTTPResponse
 
 from mjgate.conformance.exchange import Answer, Request
+from mjgate.conformance.silence import said
 
 BAD_TOKEN: Final = "mj-conformance-is-not-a-token"  # noqa: S105
 MOST_BODY = 64 * 1024 * 1024
@@ -84,10 +85,10 @@ class Wire:
             )
             body = _read(response, deadline)
         except (NewConnectionError, NameResolutionError, ConnectTimeoutError, SSLError) as error:
-            raise NoAnswer(_said(error), sent=False) from None
+            raise NoAnswer(said(error), sent=False) from None
         except (HTTPError, OSError, ValueError) as error:
             slow = isinstance(error, ReadTimeoutError)
-            raise NoAnswer(_said(error), sent=True, slow=slow) from None
+            raise NoAnswer(said(error), sent=True, slow=slow) from None
         headers = tuple((name.lower(), value) for name, value in response.headers.items())
         return Answer(response.status, headers, body, round(1000 * (time.monotonic() - started)))
 
@@ -116,8 +117,3 @@ def _read(response: BaseHTTPResponse, deadline: float) -> bytes:
             raise NoAnswer("the answer does not end", sent=True, slow=True)
     response.release_conn()
     return b"".join(chunks)
-
-
-def _said(error: Exception) -> str:
-    """What happened in one steady line, without ports and addresses of memory."""
-    return type(error).__name__
