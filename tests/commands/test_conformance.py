@@ -170,6 +170,20 @@ def test_where_a_baseline_is_wrong_nothing_is_asked_and_no_report_goes(
     assert (tmp_path / "report.json").exists()
 
 
+def test_where_a_baseline_names_no_rule_nothing_is_asked(untouched: Server, tmp_path: Path) -> None:
+    entry = {"rule": "status_document", "operation": "", "reason": "a", "expires": TOMORROW}
+    known = tmp_path / "known.json"
+    known.write_text(json.dumps({"version": 1, "known": [entry]}))
+    said = refused(untouched.url, "--baseline", str(known))
+    assert said.startswith(f"{known}, line 1: there is no rule `status_document`; near it are")
+
+
+def test_an_address_with_a_password_is_refused_and_not_shown(untouched: Server) -> None:
+    said = refused(untouched.url.replace("//", "//user:hidden@"))
+    assert "may not hold a name or a password" in said
+    assert "hidden" not in said
+
+
 def test_a_report_that_is_none_makes_nothing_known(tmp_path: Path) -> None:
     path = tmp_path / "report.json"
     path.write_text("{}")

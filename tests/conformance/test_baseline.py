@@ -44,6 +44,18 @@ def test_json_is_read_as_well(tmp_path: Path) -> None:
     assert (Entry("a", "b", "🦊", date(2027, 1, 31), "c"),) == found
 
 
+@pytest.mark.parametrize(
+    ("name", "near"),
+    [("statusDocumented", "; near it are status_documented"), ("*", "")],
+)
+def test_what_is_no_rule_is_not_excused(tmp_path: Path, name: str, near: str) -> None:
+    path = stored(tmp_path, GOOD.replace("status_documented", f"'{name}'"))
+    with pytest.raises(CannotRun) as why:
+        read_baseline(path, ("a", "status_documented"))
+    assert f"{path}, line 3: there is no rule `{name}`{near}" == str(why.value)
+    assert read_baseline(path)
+
+
 WRONG = [
     ("", ": the file must be a mapping"),
     ("- 1", ", line 1: the file must be a mapping"),

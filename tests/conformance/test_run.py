@@ -41,19 +41,32 @@ def test_what_is_no_address_cannot_be_asked(url: str) -> None:
         base_of(url)
 
 
+@pytest.mark.parametrize("who", ["user", "user:secret", ":secret", ""])
+def test_an_address_may_not_hold_what_no_report_may_show(who: str) -> None:
+    with pytest.raises(CannotRun, match="may not hold a name or a password") as why:
+        base_of(f"https://{who}@a.example")
+    assert "secret" not in str(why.value)
+
+
+@pytest.mark.parametrize("url", ["http://[::1", "http://a.example:port", "http://a.example:99999"])
+def test_an_address_that_nothing_can_have_cannot_be_asked(url: str) -> None:
+    with pytest.raises(CannotRun, match="is no address of a server"):
+        base_of(url)
+
+
 def test_an_address_may_have_a_path_and_a_slash() -> None:
     assert "https://a.example/mj-fast" == base_of("https://a.example/mj-fast/")
 
 
 def test_a_server_that_is_not_there_cannot_be_asked() -> None:
-    with pytest.raises(CannotRun, match="does not answer: NewConnectionError"):
+    with pytest.raises(CannotRun, match="does not answer: connection refused"):
         asked(replace(CORNERS, url=f"http://127.0.0.1:{free_port()}"))
 
 
 def test_a_server_of_something_else_cannot_be_asked() -> None:
     with (
         scripted(lambda _: b"220 mail.example.org ESMTP\r\n") as server,
-        pytest.raises(CannotRun, match="does not answer"),
+        pytest.raises(CannotRun, match="does not answer: it does not speak HTTP"),
     ):
         asked(replace(CORNERS, url=server.url, timeout_s=1.0))
 

@@ -133,6 +133,7 @@ def run(
         from mjgate.conformance.profiles import PROFILES
         from mjgate.conformance.progress import Progress
         from mjgate.conformance.report.outputs import Outputs
+        from mjgate.conformance.rules import BY_NAME
         from mjgate.conformance.run import Options
         from mjgate.conformance.run import run as ask
         from mjgate.conformance.session import Habits
@@ -140,7 +141,7 @@ def run(
         if profile_name not in PROFILES:
             known_names = ", ".join(PROFILES)
             raise click.BadParameter(f"there is no {profile_name}; there are {known_names}")
-        known = read_baseline(baseline) if baseline else ()
+        known = read_baseline(baseline, BY_NAME) if baseline else ()
         outputs = Outputs(folder, junit)
         outputs.prepare()
         seed = random.SystemRandom().getrandbits(32) if seed is None else seed

@@ -13,9 +13,10 @@ else for itself. An entry counts until the end of its last day, in UTC.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -53,8 +54,8 @@ class Entry:
         return f"{self.rule} at {self.operation or 'no operation'}: {self.text}"
 
 
-def read_baseline(path: Path) -> tuple[Entry, ...]:
-    """The entries of a file.
+def read_baseline(path: Path, rules: Collection[str] = ()) -> tuple[Entry, ...]:
+    """The entries of a file; `rules` are those that there are, none where that is not known.
 
     Raises:
         CannotRun: it cannot be read or says something else; one line that names the place.
@@ -64,7 +65,7 @@ def read_baseline(path: Path) -> tuple[Entry, ...]:
     except OSError as error:
         raise CannotRun(f"{path} cannot be read: {error.strerror}") from error
     try:
-        return _Reader(path, source).entries()
+        return _Reader(path, source, rules).entries()
     except yaml.MarkedYAMLError as error:
         at = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
         raise CannotRun(f"{path}{at} is no YAML: {error.problem}") from None
@@ -142,8 +143,9 @@ def written(entries: Iterable[Entry]) -> str:
 class _Reader:
     """Reads one file, and knows the line of each node."""
 
-    def __init__(self, path: Path, source: bytes) -> None:
+    def __init__(self, path: Path, source: bytes, rules: Collection[str]) -> None:
         self._path = path
+        self._rules = rules
         # JSON may be indented by tabs, YAML may not; in no string of JSON does one stand.
         is_json = source.lstrip().startswith(b"{")
         self._loader = yaml.SafeLoader(source.replace(b"\t", b" ") if is_json else source)
@@ -170,7 +172,15 @@ class _Reader:
             if name not in fields:
                 self._refuse(node, f"this entry has no `{name}`")
         values = {name: self._text(name, at) for name, at in fields.items() if name != "expires"}
+        self._check_rule(values["rule"], fields["rule"])
         return Entry(expires=self._day(fields["expires"]), **values)
+
+    def _check_rule(self, name: str, node: yaml.Node) -> None:
+        """An entry of a rule that is none would excuse nothing, and nobody would know why."""
+        if self._rules and name not in self._rules:
+            near = get_close_matches(name, self._rules)
+            hint = f"; near it are {', '.join(near)}" if near else ""
+            self._refuse(node, f"there is no rule `{name}`{hint}")
 
     def _fields(self, node: yaml.Node | None, what: str) -> dict[str, yaml.Node]:
         if not isinstance(node, yaml.MappingNode):

@@ -19,6 +19,9 @@ from mjgate.conformance.verdict import CannotRun, Verdict
 from mjgate.conformance.wire import NoAnswer, Tokens
 
 DEFAULT_EXAMPLES = 50
+_NO_NAMES = (
+    "the address may not hold a name or a password before an @, since every report would show it"
+)
 _PROBES = 5
 _PROBE_PAUSE_S = 0.5
 
@@ -85,9 +88,16 @@ def base_of(url: str) -> str:
     Raises:
         CannotRun: it is none.
     """
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query:
-        raise CannotRun(f"{url!r} is no address of a server, such as http://localhost:8080")
+    wrong = f"{url!r} is no address of a server, such as http://localhost:8080"
+    try:
+        parts = urlsplit(url)
+        is_one = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        raise CannotRun(wrong if "@" not in url else _NO_NAMES) from None
+    if "@" in parts.netloc:
+        raise CannotRun(_NO_NAMES)
+    if not is_one or parts.query:
+        raise CannotRun(wrong)
     return url.rstrip("/")
 
 
