@@ -1,8 +1,11 @@
 """`mjgate conformance`: what a run leaves, what it excuses, and when it does not begin."""
 
 import json
+import os
+import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,6 +15,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from mjgate.__main__ import main
+from mjgate.commands.conformance import _interruptible
 from mjgate.conformance.baseline import read_baseline
 from tests.client.server import Answer, Server, serving
 from tests.conformance import honest
@@ -92,6 +96,56 @@ def test_no_token_is_in_what_is_left(reported: Path) -> None:
         text = path.read_text("utf-8") if path.is_file() else ""
         assert honest.TOKEN not in text
         assert honest.SECOND not in text
+
+
+@pytest.fixture
+def asking(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], Path]]:
+    """A run that would take long, once it asks, and the folder of its reports."""
+    asked = threading.Event()
+
+    def hear(call: honest.Call) -> float:
+        if call.number > 20:
+            asked.set()
+        return 0.05
+
+    words = ("conformance", "--report", str(tmp_path), "--seed", "7", "--allow-submits", "9")
+    with honest.serving(honest.Manners(pause_s=hear)) as address:
+        command = [sys.executable, "-m", "mjgate", *words, address]
+        settings = {name: text for name, text in SETTINGS.items() if text is not None}
+        with subprocess.Popen(
+            command, stdout=subprocess.PIPE, text=True, env=os.environ | settings
+        ) as process:
+            assert asked.wait(100)
+            yield process, tmp_path
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_run_leaves_every_report_and_has_not_passed(
+    asking: tuple[subprocess.Popen[str], Path], number: signal.Signals
+) -> None:
+    process, folder = asking
+    process.send_signal(number)
+    said, _ = process.communicate(timeout=100)
+    assert 2 == process.returncode, said
+    assert "; interrupted after " in said.splitlines()[-1]
+    report = json.loads((folder / "report.json").read_bytes())
+    assert ("could not run", 2) == (report["outcome"], report["exit_code"])
+    noted = " ".join(report["notes"])
+    assert "The run ended early: interrupted after " in noted
+    assert f"Until then the server accepted {report['submits']} submits" in noted
+    for name in ("report.html", "junit.xml"):
+        assert "interrupted after " in (folder / name).read_text("utf-8")
+
+
+def test_the_second_signal_ends_the_program() -> None:
+    with pytest.raises(SystemExit) as end, _interruptible():
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGTERM)
+    assert 130 == end.value.code
+    with pytest.raises(SystemExit) as end, _interruptible():
+        signal.raise_signal(signal.SIGINT)
+    assert 130 == end.value.code
 
 
 def test_what_is_known_passes_until_its_day_and_is_listed(

@@ -1,6 +1,9 @@
 """A run says 0 only of a server that was asked, 2 where nothing can be said of it."""
 
+import itertools
 import json
+import os
+import signal
 from dataclasses import replace
 
 import pytest
@@ -8,6 +11,7 @@ import pytest
 from mjgate.conformance.exchange import Exchange
 from mjgate.conformance.oracle import Expectation
 from mjgate.conformance.profile import Profile
+from mjgate.conformance.report.words import sentence
 from mjgate.conformance.rules import at
 from mjgate.conformance.run import Options, base_of, run
 from mjgate.conformance.session import Habits
@@ -115,7 +119,63 @@ def test_a_server_that_goes_away_in_between_has_not_passed() -> None:
         verdict = asked(replace(CORNERS, url=server.url))
     assert 1 == verdict.exit_code
     assert "answers" in {each.rule for each in verdict.failures}
-    assert "The run ended early: the server does not answer any more." in verdict.notes
+    assert verdict.ended == f"the server went away after {verdict.cases} answers"
+    assert f"The run ended early: {verdict.ended}. The rest was not asked." in verdict.notes
+    assert f"; {verdict.ended}, the rest was not asked (--seed" in sentence(verdict)
+
+
+def interrupting(at: int) -> Habits:
+    """Interrupts at this answer, as Ctrl-C does."""
+    numbers = itertools.count(1)
+
+    def listen(exchange: Exchange, expected: Expectation) -> None:
+        if next(numbers) == at:
+            raise KeyboardInterrupt
+
+    return Habits(listen=listen)
+
+
+@pytest.mark.parametrize(("at", "examples"), [(1, 0), (40, 0), (640, 10)])
+def test_an_interrupted_run_has_not_passed_and_tells_what_it_has(at: int, examples: int) -> None:
+    options = replace(CORNERS, allow_submits=20, max_examples=examples, stories=not examples)
+    with serving() as address:
+        verdict = asked(replace(options, url=address), PLAIN, interrupting(at))
+    assert (2, "", at) == (verdict.exit_code, told(verdict), verdict.cases)
+    noun = "answer" if at == 1 else "answers"
+    assert f"The run ended early: interrupted after {at:,} {noun}." in notes(verdict)
+    assert f"the server accepted {verdict.submits} submits" in notes(verdict)
+    assert sentence(verdict).startswith("could not run: ")
+    assert f"; interrupted after {at:,} {noun}, the rest was not asked" in sentence(verdict)
+
+
+def test_an_interrupted_run_that_found_something_has_failed() -> None:
+    with scripted(lambda _: reply(404, {})) as server:
+        verdict = asked(replace(CORNERS, url=server.url), PLAIN, interrupting(5))
+    assert (1, True) == (verdict.exit_code, verdict.interrupted)
+    assert "coverage" not in {each.rule for each in verdict.failures}
+
+
+def test_a_submit_that_an_interrupt_cut_off_is_told() -> None:
+    def answer(arrival: Arrival) -> bytes:
+        if len(server.paths("submit")) == 1:
+            os.kill(os.getpid(), signal.SIGINT)
+            return b""
+        return refusal(404, "not_found")
+
+    with scripted(answer) as server:
+        options = replace(CORNERS, url=server.url, allow_submits=1, stories=True)
+        verdict = asked(options, Profile("few", "few", unasked=frozenset({"bad_token_refused"})))
+    assert verdict.interrupted
+    assert "the server accepted 0 submits, of 1 more nobody can say" in notes(verdict)
+
+
+def test_what_is_interrupted_before_the_first_answer_could_not_run() -> None:
+    def never(arrival: Arrival) -> bytes:
+        os.kill(os.getpid(), signal.SIGINT)
+        return b""
+
+    with scripted(never) as server, pytest.raises(CannotRun, match="interrupted before"):
+        asked(replace(CORNERS, url=server.url))
 
 
 def test_without_an_allowance_an_honest_server_passes_and_draws_nothing() -> None:
@@ -219,7 +279,7 @@ def test_an_operation_that_was_never_reached_is_a_failure() -> None:
     with serving(Manners(pause_s=lambda call: 0.05)) as address:
         verdict = asked(replace(CORNERS, url=address, max_time_s=1.0))
     assert 1 == verdict.exit_code
-    assert "The run ended early: the time is over." in verdict.notes
+    assert "The run ended early: the time is over after " in notes(verdict)
 
 
 def test_the_same_seed_asks_the_same() -> None:

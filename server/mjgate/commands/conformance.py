@@ -2,6 +2,7 @@
 
 import os
 import random
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 _MISSING = 'mjgate conformance needs more packages: pip install "mjgate[conformance]"'
 _COULD_NOT_RUN = 2
 _CLIENT = "--client"
+_INTERRUPTED = 130
 _file = click.Path(path_type=Path)
 
 
@@ -127,6 +129,7 @@ def run(
 
     Tokens are better given as CONFORMANCE_TOKEN and CONFORMANCE_SECOND_TOKEN, which no list of
     processes shows. Exits with 0 where it does, 1 where it does not, 2 where nothing can be said.
+    Ctrl-C ends it early: reports are written, and it does not pass.
     """
     with _able():
         from mjgate.conformance.baseline import apply, read_baseline
@@ -158,13 +161,14 @@ def run(
             least=least,
         )
         progress = Progress(sys.stderr)
-        try:
-            verdict = ask(options, PROFILES[profile_name], Habits(listen=progress.listen))
-        finally:
-            progress.close()
-        verdict = outputs.store(apply(known, verdict, datetime.now(UTC).date()))
-        _print(verdict, folder, as_json=as_json)
-        outputs.write(verdict)
+        with _interruptible():
+            try:
+                verdict = ask(options, PROFILES[profile_name], Habits(listen=progress.listen))
+            finally:
+                progress.close()
+            verdict = outputs.store(apply(known, verdict, datetime.now(UTC).date()))
+            _print(verdict, folder, as_json=as_json)
+            outputs.write(verdict)
     sys.exit(verdict.exit_code)
 
 
@@ -325,6 +329,30 @@ def _able() -> Iterator[None]:
     except ModuleNotFoundError as error:
         click.echo(f"{_MISSING} ({error.name} is not installed)", err=True)
         sys.exit(_COULD_NOT_RUN)
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """The first SIGINT or SIGTERM ends the asking, so that all reports are still written.
+
+    The second ends the program, and so does the first where nothing is asked any more.
+    """
+    came: list[int] = []
+
+    def handle(number: int, frame: object) -> None:
+        came.append(number)
+        if len(came) > 1:
+            sys.exit(_INTERRUPTED)
+        raise KeyboardInterrupt
+
+    before = {each: signal.signal(each, handle) for each in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    except KeyboardInterrupt:
+        sys.exit(_INTERRUPTED)
+    finally:
+        for each, former in before.items():
+            signal.signal(each, former)
 
 
 def _print(verdict: "Verdict", folder: Path | None, *, as_json: bool) -> None:

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 from mjgate.conformance.allowance import NOWHERE, Withheld
@@ -48,7 +48,7 @@ class Options:
 
 
 def run(options: Options, profile: Profile, habits: Habits | None = None) -> Verdict:
-    """The verdict on a server.
+    """The verdict on a server; a KeyboardInterrupt ends it early.
 
     Raises:
         CannotRun: nothing can be said of it.
@@ -57,10 +57,13 @@ def run(options: Options, profile: Profile, habits: Habits | None = None) -> Ver
     session = open_session(options, Contract.load(), profile, habits)
     try:
         probe(session, bool(options.token))
-        _ask(session, options)
-        _look_back(session)
+        ended = _ask(session, options)
+        _look_back(session, whole=not ended.interrupted)
         verdict = _verdict(session, options, round(1000 * (time.monotonic() - started)))
+        verdict = replace(verdict, ended=ended.why, interrupted=ended.interrupted)
         return redacted(verdict, (options.token, options.second_token))
+    except KeyboardInterrupt:
+        raise CannotRun("interrupted before there was anything to say") from None
     finally:
         session.close()
 
@@ -135,7 +138,15 @@ def _status(session: Session, request: Request) -> int:
     raise CannotRun(f"{session.target} does not answer: {why}")
 
 
-def _ask(session: Session, options: Options) -> None:
+@dataclass(frozen=True, slots=True)
+class _End:
+    """How the asking came to its end; `why` is empty where all was asked."""
+
+    why: str = ""
+    interrupted: bool = False
+
+
+def _ask(session: Session, options: Options) -> _End:
     try:
         # Pictures cost money: the stories make more of the first than chance does.
         if options.stories:
@@ -146,8 +157,23 @@ def _ask(session: Session, options: Options) -> None:
             except Withheld:
                 continue
         generate(session, options.seed, options.max_examples)
-    except Ended as why:
-        session.note(f"The run ended early: {why}.")
+    except Ended as early:
+        return _ended(session, "the server went away" if early.gone else str(early))
+    except KeyboardInterrupt:
+        return _ended(session, "interrupted", interrupted=True)
+    return _End()
+
+
+def _ended(session: Session, why: str, *, interrupted: bool = False) -> _End:
+    """Notes that not all was asked, and what may have been bought until then."""
+    cases, allowance = session.findings.cases, session.allowance
+    why = f"{why} after {cases:,} {'answer' if cases == 1 else 'answers'}"
+    session.note(f"The run ended early: {why}. The rest was not asked.")
+    if interrupted:
+        unknown = allowance.spent - allowance.accepted
+        more = f", of {unknown} more nobody can say" if unknown > 0 else ""
+        session.note(f"Until then the server accepted {allowance.accepted} submits{more}.")
+    return _End(why, interrupted)
 
 
 def _tell_stories(session: Session, options: Options) -> None:
@@ -169,11 +195,17 @@ def tell_story(session: Session, options: Options, name: str) -> None:
         tell(Stage(session, receiver, options.patience_s), story)
 
 
-def _look_back(session: Session) -> None:
-    """Nothing checked, nothing accepted: a run that could not fail has not passed."""
+def _look_back(session: Session, *, whole: bool) -> None:
+    """Nothing checked, nothing accepted: a run that could not fail has not passed.
+
+    One that is not whole, since it was interrupted, is not held to have asked for all.
+    """
     findings = session.findings
     if not findings.cases:
-        raise CannotRun(f"{session.target} has answered nothing that could be judged")
+        why = "has answered nothing that could be judged"
+        raise CannotRun(f"{session.target} {why}{'' if whole else ' until it was interrupted'}")
+    if not whole:
+        return
     for operation in session.contract.operations:
         label = operation.label
         if label in session.profile.absent:

@@ -112,6 +112,10 @@ class Verdict:
     notes: tuple[str, ...] = ()
     """What a reader must know: what was not asked and why, how often the server asked to wait."""
     took_ms: int = 0
+    ended: str = ""
+    """Why not all was asked, such as `the server went away after 12 answers`; empty where it was."""
+    interrupted: bool = False
+    """Whether a person or a machine has ended it: then it may have failed, and has not passed."""
     least: float = 100.0
     """Percent of the judged answers that must be right (`--fail-under`); 100 allows no failure."""
 
@@ -127,8 +131,10 @@ class Verdict:
 
     @property
     def exit_code(self) -> int:
-        """0 passed, 1 failed, 2 where nothing was checked."""
+        """0 passed, 1 failed, 2 where nothing was checked, or not all and nothing was wrong."""
         if not self.cases:
             return COULD_NOT_RUN
         passed = not self.failures if self.least >= 100 else self.right >= self.least
+        if passed and self.interrupted:
+            return COULD_NOT_RUN
         return PASSED if passed else FAILED

@@ -37,7 +37,7 @@ def outcome(verdict: Verdict) -> str:
 
 def sentence(verdict: Verdict) -> str:
     """The verdict on one line, with what it takes to have it again."""
-    if verdict.exit_code == COULD_NOT_RUN:
+    if not verdict.cases:
         return "could not run: nothing was checked"
     broken = len({failure.rule for failure in verdict.failures})
     found = (
@@ -53,7 +53,8 @@ def sentence(verdict: Verdict) -> str:
         if verdict.least < 100
         else ""
     )
-    return f"{outcome(verdict)}: {found}{known}{least} (--seed {verdict.seed})"
+    ended = f"; {line(verdict.ended)}, the rest was not asked" if verdict.ended else ""
+    return f"{outcome(verdict)}: {found}{known}{least}{ended} (--seed {verdict.seed})"
 
 
 def title(failure: Failure) -> str:
