@@ -138,10 +138,11 @@ def test_an_interrupted_run_leaves_every_report_and_has_not_passed(
 
 
 def test_the_second_signal_ends_the_program() -> None:
-    with pytest.raises(SystemExit) as end, _interruptible():
+    with _interruptible():
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(signal.SIGINT)
-        signal.raise_signal(signal.SIGTERM)
+        with pytest.raises(SystemExit) as end:
+            signal.raise_signal(signal.SIGTERM)
     assert 130 == end.value.code
     with pytest.raises(SystemExit) as end, _interruptible():
         signal.raise_signal(signal.SIGINT)
@@ -274,6 +275,20 @@ def test_a_stored_case_breaks_again_until_the_server_is_mended(reported: Path, f
     assert 0 == mended.exit_code
     assert len(cases) == mended.stdout.count(" does not break again: ")
     assert "is no case" in refused("replay", str(reported / "report.json"))
+
+
+def test_a_case_that_could_not_be_sent_again_is_not_taken_for_mended(tmp_path: Path) -> None:
+    case = {"format": 1, "rule": "callback_arrives", "operation": "", "text": "", "where": ""}
+    case |= {"story": "callbacks", "target": "", "profile": "mjgate", "seed": 1, "steps": []}
+    path = tmp_path / "case.json"
+    path.write_text(json.dumps(case))
+    with honest.serving() as address:
+        result = conformance("replay", "--url", address, str(path))
+    assert 2 == result.exit_code
+    assert f"{path}: callback_arrives at no operation could not be sent again: needs " in (
+        result.stdout
+    )
+    assert "--allow-submits 1" in result.stdout
 
 
 def test_junit_of_a_run_names_where_it_was_broken(reported: Path) -> None:

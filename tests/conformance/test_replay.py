@@ -1,6 +1,5 @@
 """A stored case breaks the same rule again, on the server that breaks it and on no other."""
 
-import itertools
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -10,10 +9,13 @@ import pytest
 from mjgate.conformance.cases import store
 from mjgate.conformance.profile import Profile
 from mjgate.conformance.replay import Replayed, replay
+from mjgate.conformance.rules import at
 from mjgate.conformance.run import Options, run
+from mjgate.conformance.stories import STORIES
 from mjgate.conformance.verdict import CannotRun
+from tests.conformance.bodies import CHANGE, IMAGINE
 from tests.conformance.exchanges import TASK
-from tests.conformance.honest import SECOND, TOKEN, serving
+from tests.conformance.honest import SECOND, TOKEN, Call, Manners, serving
 from tests.conformance.judge import SMALL
 from tests.conformance.scripted import Arrival, refusal, reply, scripted
 
@@ -121,16 +123,80 @@ def test_a_case_that_submits_is_sent_with_the_new_id_and_looked_at_until_it_brea
 
 
 def test_a_case_that_submits_needs_an_allowance(tmp_path: Path) -> None:
-    with scripted(going_back) as server, pytest.raises(CannotRun, match="--allow-submits 1"):
-        sent(write(tmp_path), Options(url=server.url, token=TOKEN))
+    with scripted(going_back) as server:
+        result = sent(write(tmp_path), Options(url=server.url, token=TOKEN))
+    assert (False, False, "needs --allow-submits 1") == (result.again, result.sent, result.text)
     assert [] == server.arrivals
+
+
+RULES_OF_STORIES = [(each.name, rule) for each in STORIES for rule in each.rules]
+
+
+@pytest.mark.parametrize(("story", "rule"), RULES_OF_STORIES)
+def test_a_story_about_pictures_buys_none_unasked(tmp_path: Path, story: str, rule: str) -> None:
+    submits: list[Call] = []
+
+    def hear(call: Call) -> float:
+        if call.operation in (IMAGINE, CHANGE):
+            submits.append(call)
+        return 0
+
+    path = write(tmp_path, rule=rule, operation="POST /mj/submit/imagine", story=story)
+    with serving(Manners(pause_s=hear)) as address:
+        result = sent(path, Options(url=address, token=TOKEN, second_token=SECOND))
+    assert not result.again
+    free = ("bad_tokens", "pages", "lax")
+    assert (story in free) == result.sent, result.text
+    assert story in free or result.text.startswith("needs --allow-submits ")
+    # What is sent without an allowance has nothing that could be drawn.
+    assert not [each for each in submits if at(each.json, "prompt")]
+    assert story in free or not submits
+
+
+def test_a_story_of_callbacks_needs_a_receiver(tmp_path: Path) -> None:
+    about = {"operation": "POST /mj/submit/imagine", "story": "callbacks"}
+    path = write(tmp_path, rule="callback_arrives", **about)
+    silent = Manners(posts=lambda task, post: [])
+    with serving(silent) as address:
+        options = Options(url=address, token=TOKEN, allow_submits=1, patience_s=2)
+        result = sent(path, options)
+        assert (False, False) == (result.again, result.sent)
+        assert "no callback came: needs --receiver" in result.text
+        again = sent(path, replace(options, receiver="http://127.0.0.1:0"))
+        assert (True, True) == (again.again, again.sent)
+
+
+def test_where_another_token_is_needed_it_is_said(tmp_path: Path) -> None:
+    path = write(tmp_path, rule="tenants_apart", story="tenants")
+    with serving() as address:
+        result = sent(path, Options(url=address, token=TOKEN, allow_submits=9))
+    assert (False, "needs --second-token") == (result.sent, result.text)
+
+
+def test_a_rule_that_was_not_applied_has_not_been_kept(tmp_path: Path) -> None:
+    path = write(tmp_path, rule="every_task_ends", story="bad_tokens")
+    with serving() as address:
+        result = sent(path, Options(url=address, token=TOKEN))
+    assert (False, False) == (result.again, result.sent)
+    assert result.text.startswith("its rule was not applied")
+
+
+def test_a_case_of_something_that_does_not_answer_is_not_sent_to_its_end(tmp_path: Path) -> None:
+    def silent(arrival: Arrival) -> bytes:
+        return b"" if arrival.path == "/v1/key" else refusal(404, "not_found")
+
+    path = write(tmp_path, rule="content_type", operation="GET /v1/key", steps=_gets("/v1/key", 5))
+    with scripted(silent) as server:
+        result = sent(path, Options(url=server.url, token=TOKEN))
+    assert (False, False) == (result.again, result.sent)
+    assert result.text.startswith("it was not sent to its end: GET /v1/key does not answer")
 
 
 def test_a_case_stops_where_the_server_answers_otherwise(tmp_path: Path) -> None:
     with scripted(lambda _: refusal(404, "not_found")) as server:
         options = Options(url=server.url, token=TOKEN, allow_submits=1)
         result = sent(write(tmp_path), options)
-    assert not result.again
+    assert (False, False) == (result.again, result.sent)
     assert "an earlier step was not answered as it was" in result.text
 
 
@@ -140,23 +206,16 @@ def test_a_case_cannot_be_sent_to_a_server_that_went_away(tmp_path: Path) -> Non
     def leaving(arrival: Arrival) -> bytes:
         return refusal(404, "not_found") if len(server.arrivals) == 1 else b""
 
-    path = write(tmp_path, rule="answers", operation="GET /v1/key", steps=_looks(9))
+    steps = [*_gets("/v1/key"), *_gets("/v1/usage"), *_gets("/nowhere")] * 3
+    path = write(tmp_path, rule="content_type", operation="GET /v1/key", steps=steps)
     with scripted(leaving) as server, pytest.raises(CannotRun, match="does not answer any more"):
         sent(path, Options(url=server.url, token=TOKEN))
 
 
-def _looks(number: int) -> list[dict[str, object]]:
-    """Requests to one operation after the other."""
-    paths = itertools.cycle(["/v1/key", "/v1/usage", "/mj/task/1/fetch"])
-    more: dict[str, object] = {"body": None, "sender": "token", "form": "mj-api-secret"}
-    return [
-        {
-            "request": {"method": "GET", "url": f"{{{{target}}}}{path}", "headers": []} | more,
-            "gives": {},
-            "pause_ms": 0,
-        }
-        for path in itertools.islice(paths, number)
-    ]
+def _gets(path: str, number: int = 1) -> list[dict[str, object]]:
+    request: dict[str, object] = {"method": "GET", "url": f"{{{{target}}}}{path}", "headers": []}
+    more = {"body": None, "sender": "token", "form": "mj-api-secret"}
+    return [{"request": request | more, "gives": {}, "pause_ms": 0}] * number
 
 
 def test_a_case_of_a_story_tells_the_story_again(tmp_path: Path) -> None:

@@ -232,8 +232,8 @@ def replay(
 ) -> None:
     """Send stored cases again.
 
-    Of each it is said whether its rule breaks again. Exits with 1 where any does, 0 where none
-    does, 2 where one could not be sent.
+    Of each it is said whether its rule breaks again. Exits with 1 where any does, 2 where one
+    could not be sent again, as for want of --allow-submits or --receiver, 0 where none breaks.
     """
     with _able():
         from mjgate.conformance.profiles import PROFILES
@@ -250,9 +250,12 @@ def replay(
         results = send_again(paths, options, PROFILES)
     for result in results:
         word = "breaks again" if result.again else "does not break again"
+        word = word if result.sent else "could not be sent again"
         name = f"{result.case.rule} at {result.case.operation or 'no operation'}"
         click.echo(harmless(f"{result.path}: {name} {word}: {result.text}"))
-    sys.exit(any(result.again for result in results))
+    if any(result.again for result in results):
+        sys.exit(1)
+    sys.exit(0 if all(result.sent for result in results) else _COULD_NOT_RUN)
 
 
 @conformance.command()

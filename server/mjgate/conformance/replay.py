@@ -9,23 +9,30 @@ from mjgate.conformance.allowance import Withheld, costly
 from mjgate.conformance.cases import Filler, StoredCase, read_case
 from mjgate.conformance.contract_view import Contract
 from mjgate.conformance.profile import Profile
+from mjgate.conformance.rules import RULES
 from mjgate.conformance.run import Options, base_of, open_session, probe, tell_story
 from mjgate.conformance.session import Ended, Session
 from mjgate.conformance.verdict import CannotRun
 
+_OF_STORIES = frozenset(rule.name for rule in RULES if rule.judge is None) - {"nothing_bought"}
+"""Rules that are applied, and so hold, where stories say. What was not bought is never counted."""
 _LOOKS = 5
 _LOOK_PAUSE_S = 0.2
 
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """What came of a case; `again` is whether the same rule broke."""
+    """What came of a case; `again` is whether the same rule broke.
+
+    `sent` is false where that cannot be said: it was not sent to its end, or its rule not applied.
+    """
 
     path: Path
     case: StoredCase
     again: bool
     text: str
     """How it broke, or what is to be said where it did not."""
+    sent: bool = True
 
 
 def replay(
@@ -36,7 +43,7 @@ def replay(
     Each is judged by the profile it was found with, or by the whole contract.
 
     Raises:
-        CannotRun: a case cannot be read or sent, or the server cannot be asked.
+        CannotRun: a case cannot be read, or the server cannot be asked.
     """
     cases = [(path, read_case(path)) for path in paths]
     whole = Profile("mjgate", "the whole contract")
@@ -47,44 +54,58 @@ def replay(
 
 def _replayed(path: Path, case: StoredCase, options: Options, profile: Profile) -> Replayed:
     if not case.story and case.submits > (options.allow_submits or 0):
-        raise CannotRun(
-            f"{path} submits what may draw a picture: allow it with --allow-submits {case.submits}"
-        )
+        return Replayed(path, case, False, f"needs --allow-submits {case.submits}", sent=False)
     options = replace(options, url=base_of(options.url or case.target), seed=case.seed)
     session = open_session(options, Contract.load(), profile)
     try:
         probe(session, bool(options.token))
         if case.story:
-            tell_story(session, options, case.story)
+            wanted = tell_story(session, options, case.story)
+            untold = f"needs {wanted}" if wanted else _unapplied(session, case)
         else:
-            _send(session, case)
-        return _result(session, case, path)
+            untold = _send(session, case)
+        return _result(session, case, path, untold)
     except Ended as why:
         raise CannotRun(f"{path}: {why}") from None
     finally:
         session.close()
 
 
-def _send(session: Session, case: StoredCase) -> None:
+def _unapplied(session: Session, case: StoredCase) -> str | None:
+    """Why a story that was told says nothing of its rule; None where it does.
+
+    A rule of one exchange that was not applied has had nothing to find fault with, unless what it
+    was found in was withheld.
+    """
+    applied = any(rule == case.rule for rule, _ in session.findings.applied)
+    whole = not session.allowance.withheld and case.rule not in _OF_STORIES
+    if applied or whole:
+        return None
+    if case.rule.startswith("callback_"):
+        return "no callback came: needs --receiver, where the server can call"
+    return "its rule was not applied"
+
+
+def _send(session: Session, case: StoredCase) -> str | None:
+    """Sends the steps of a case; why not all, where that is so."""
     filler = Filler(session.target)
     request = None
     for step in case.steps:
         try:
             request = filler.fill(step)
         except KeyError:
-            session.note("an earlier step was not answered as it was when the case was found")
-            return
+            return "an earlier step was not answered as it was when the case was found"
         try:
             filler.learn(step, session.ask(request).answer)
         except Withheld as why:
-            session.note(f"the case was not sent to its end: {why}")
-            return
+            return f"it was not sent to its end: {why}"
     # What a server does only now and then shows when it is looked at again.
     for _ in range(_LOOKS):
         if request is None or costly(request) or _broken(session, case):
-            return
+            return None
         time.sleep(_LOOK_PAUSE_S)
         session.ask(request)
+    return None
 
 
 def _broken(session: Session, case: StoredCase) -> str | None:
@@ -97,7 +118,12 @@ def _broken(session: Session, case: StoredCase) -> str | None:
     return case.text if case.text in ways else next(iter(ways), None)
 
 
-def _result(session: Session, case: StoredCase, path: Path) -> Replayed:
+def _result(session: Session, case: StoredCase, path: Path, untold: str | None) -> Replayed:
     broken = _broken(session, case)
-    said = "; ".join(session.findings.said()) or "the rule was kept"
-    return Replayed(path, case, broken is not None, broken or said)
+    if broken is not None:
+        return Replayed(path, case, True, broken)
+    said = "; ".join(session.findings.said())
+    if untold is not None:
+        text = f"{untold} ({said})" if said else untold
+        return Replayed(path, case, False, text, sent=False)
+    return Replayed(path, case, False, said or "the rule was kept")

@@ -14,7 +14,7 @@ from mjgate.conformance.profile import Profile
 from mjgate.conformance.receiver import receiving
 from mjgate.conformance.redact import redacted
 from mjgate.conformance.session import Ended, Habits, Session
-from mjgate.conformance.stories import STORIES, Stage, tell, tell_all
+from mjgate.conformance.stories import STORIES, Stage, tell, tell_all, wants
 from mjgate.conformance.verdict import CannotRun, Verdict
 from mjgate.conformance.wire import NoAnswer, Tokens
 
@@ -182,8 +182,8 @@ def _tell_stories(session: Session, options: Options) -> None:
         tell_all(Stage(session, receiver, options.patience_s))
 
 
-def tell_story(session: Session, options: Options, name: str) -> None:
-    """One story, by its name.
+def tell_story(session: Session, options: Options, name: str) -> str | None:
+    """One story, by its name; what it wants, where it cannot be told.
 
     Raises:
         CannotRun: there is none of this name.
@@ -192,7 +192,11 @@ def tell_story(session: Session, options: Options, name: str) -> None:
     if story is None:
         raise CannotRun(f"there is no story {name}")
     with receiving(options.receiver, session.target) as receiver:
-        tell(Stage(session, receiver, options.patience_s), story)
+        stage = Stage(session, receiver, options.patience_s)
+        wanted = wants(stage, story)
+        if wanted is None:
+            tell(stage, story)
+        return wanted
 
 
 def _look_back(session: Session, *, whole: bool) -> None:

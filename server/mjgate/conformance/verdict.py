@@ -113,7 +113,7 @@ class Verdict:
     """What a reader must know: what was not asked and why, how often the server asked to wait."""
     took_ms: int = 0
     ended: str = ""
-    """Why not all was asked, such as `the server went away after 12 answers`; empty where it was."""
+    """Why not all was asked, such as `the server went away after 12 answers`; else empty."""
     interrupted: bool = False
     """Whether a person or a machine has ended it: then it may have failed, and has not passed."""
     least: float = 100.0

@@ -15,7 +15,7 @@ from mjgate.conformance.stories.refusals import bad_tokens, errors
 from mjgate.conformance.stories.stage import Stage
 from mjgate.conformance.stories.statements import bill, pages
 
-__all__ = ["STORIES", "Stage", "Story", "tell", "tell_all"]
+__all__ = ["STORIES", "Stage", "Story", "tell", "tell_all", "wants"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +90,16 @@ def _needs(stage: Stage, story: Story) -> int:
 def tell(stage: Stage, story: Story) -> None:
     with stage.session.story(story.name):
         story.tells(stage)
+
+
+def wants(stage: Stage, story: Story) -> str | None:
+    """The option without which a story cannot be told; None where it can be."""
+    needs = _needs(stage, story)
+    if needs > stage.session.allowance.left:
+        return f"--allow-submits {needs}"
+    if _untellable(stage, story):
+        return "--receiver" if story.name == "callbacks" else "--second-token"
+    return None
 
 
 def _untellable(stage: Stage, story: Story) -> str | None:
