@@ -208,6 +208,15 @@ def test_silence_where_nobody_said_that_we_can_be_reached_is_no_failure(staged: 
     callbacks(stage)
     assert [] == broken(stage)
     assert "No callback came to http://127.0.0.1" in notes(stage)
+    assert "Say with --receiver where it may call" in notes(stage)
+
+
+def test_silence_where_we_can_be_reached_leads_to_the_setting(staged: Open) -> None:
+    stage = staged(posting(lambda task, post: []))
+    stage.patience_s = 0.5
+    callbacks(stage)
+    assert [("callback_arrives", "no callback came")] == broken(stage)
+    assert "MJGATE_ALLOW_PRIVATE_HOOKS" in notes(stage)
 
 
 def test_a_task_without_an_end_is_not_held_to_the_callback_of_it(staged: Open) -> None:

@@ -27,6 +27,10 @@ from mjgate.conformance.stories.stage import (
 _ADDRESSES = ("imageUrl", "imageUrls")
 _CALLBACK_S = 30.0
 _AT_ONCE = 2
+_PRIVATE = (
+    "A server may refuse to call private addresses: a gateway of mjgate calls those that "
+    "MJGATE_ALLOW_PRIVATE_HOOKS names."
+)
 _LATE_S = 0.5
 """What comes after the end comes soon after it."""
 
@@ -123,12 +127,16 @@ def callbacks(stage: Stage) -> None:
     ours = [each for each in heard if each.path == path]
     if not heard and not receiver.asked:
         stage.session.note(
-            f"No callback came to {receiver.base}. A server may refuse to call private addresses: "
-            "say with --receiver where it may, and it is held to its callbacks."
+            f"No callback came to {receiver.base}. {_PRIVATE} Say with --receiver where it may "
+            "call, and it is held to its callbacks."
         )
         return
     elsewhere = " but one to another address" if heard and not ours else ""
     stage.check("callback_arrives", bool(ours), f"no callback came{elsewhere}", drawn.submit)
+    if not heard:
+        stage.session.note(
+            f"No callback came to {receiver.base}, though --receiver says that one can. {_PRIVATE}"
+        )
     if ours:
         _judge_posts(stage, drawn, ours)
 
