@@ -16,6 +16,7 @@ from mjgate.conformance.rules import at
 from mjgate.conformance.run import Options, base_of, run
 from mjgate.conformance.session import Habits
 from mjgate.conformance.verdict import CannotRun, Verdict
+from tests.conformance.bodies import FETCH
 from tests.conformance.exchanges import CONTRACT, TASK
 from tests.conformance.honest import Manners, serving
 from tests.conformance.judge import SMALL, told
@@ -239,6 +240,21 @@ def test_an_allowance_is_not_exceeded_in_any_phase() -> None:
     assert (0, "") == (verdict.exit_code, told(verdict))
     assert 5 == verdict.submits == len(made)
     assert "could have been accepted" in notes(verdict)
+
+
+def test_a_server_that_checks_no_token_is_told_so_once() -> None:
+    hint = "The server checks no token: "
+    with serving(Manners(asker=lambda call, asker: asker or "first")) as address:
+        verdict = asked(replace(CORNERS, url=address))
+    assert 1 == verdict.exit_code
+    assert {"token_needed"} == {each.rule for each in verdict.failures}
+    assert 1 == notes(verdict).count(hint)
+    # One that lets some in is no open door.
+    some = Manners(asker=lambda call, asker: "first" if call.operation == FETCH else asker)
+    with serving(some) as address:
+        verdict = asked(replace(CORNERS, url=address))
+    assert {"token_needed"} == {each.rule for each in verdict.failures}
+    assert hint not in notes(verdict)
 
 
 def test_an_operation_that_refuses_all_is_a_failure() -> None:

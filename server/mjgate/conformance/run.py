@@ -208,6 +208,7 @@ def _look_back(session: Session, *, whole: bool) -> None:
     if not findings.cases:
         why = "has answered nothing that could be judged"
         raise CannotRun(f"{session.target} {why}{'' if whole else ' until it was interrupted'}")
+    _note_open_door(session)
     if not whole:
         return
     for operation in session.contract.operations:
@@ -231,6 +232,18 @@ def _look_back(session: Session, *, whole: bool) -> None:
             session.note(f"{label} was never accepted; all submits that were allowed are used up.")
         else:
             findings.broke("coverage", label, "nothing was accepted", where, ())
+
+
+def _note_open_door(session: Session) -> None:
+    """Many failures have one cause where nobody is asked for a token; a reader should see it."""
+    found, refused = session.findings.found, {401, 403}
+    open_ = any(rule in ("token_needed", "bad_token_refused") for rule, _, _ in found)
+    if open_ and not any(status in refused for _, status in session.findings.by_status):
+        session.note(
+            "The server checks no token: whoever asks is answered, and each failure of "
+            "token_needed and bad_token_refused comes of it. Start it with one (mjgate sandbox: "
+            "--secret; novicezk: mj.api-secret), and give it with --token."
+        )
 
 
 def _verdict(session: Session, options: Options, took_ms: int) -> Verdict:
