@@ -28,7 +28,9 @@ def plain(name: str) -> Profile:
 
 
 def shown(arrival: Arrival) -> bytes:
-    """Refuses all but the key, which is wrong."""
+    """Refuses all but the key, which is wrong, and lists."""
+    if "list" in arrival.path:
+        return reply(200, [], {"X-Request-Id": "one"})
     if arrival.path == "/v1/key" and arrival.method == "GET":
         return reply(200, {}, {"X-Request-Id": "one"})
     return refusal(404, "not_found")

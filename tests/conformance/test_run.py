@@ -4,6 +4,7 @@ import itertools
 import json
 import os
 import signal
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from mjgate.conformance.exchange import Exchange
 from mjgate.conformance.oracle import Expectation
 from mjgate.conformance.profile import Profile
+from mjgate.conformance.profiles import PROFILES
 from mjgate.conformance.report.words import sentence
 from mjgate.conformance.rules import at
 from mjgate.conformance.run import Options, base_of, run
@@ -32,6 +34,11 @@ CORNERS = replace(SMALL, max_examples=0, stories=False, allow_submits=None)
 
 def asked(options: Options, profile: Profile = PLAIN, habits: Habits | None = None) -> Verdict:
     return run(options, profile, habits)
+
+
+def empty_list(arrival: Arrival) -> bytes:
+    """By which a server is known that refuses all else."""
+    return reply(200, [], {"X-Request-Id": "one"}) if "list" in arrival.path else b""
 
 
 def notes(verdict: Verdict) -> str:
@@ -103,6 +110,53 @@ def test_a_server_that_is_never_up_cannot_be_asked(status: int) -> None:
         asked(replace(CORNERS, url=server.url))
 
 
+def blank(arrival: Arrival) -> bytes:
+    return reply(200, {})
+
+
+def login(arrival: Arrival) -> bytes:
+    return reply(302, b"", {"Location": "/login", "Content-Type": "text/html"})
+
+
+def files(arrival: Arrival) -> bytes:
+    found = 404 if arrival.method == "GET" else 501
+    return reply(found, b"<html>", {"Content-Type": "text/html;charset=utf-8"})
+
+
+@pytest.mark.parametrize("kind", PROFILES)
+@pytest.mark.parametrize(
+    ("script", "what"),
+    [
+        (blank, "got 200 as application/json"),
+        (login, "got 302 as text/html"),
+        (files, "got 501 as text/html"),
+        (lambda arrival: refusal(404, "not_found"), "got 404 as application/json"),
+        (lambda arrival: reply(200), "got 200 as application/json"),
+    ],
+)
+def test_what_is_something_else_is_not_asked_for_long(
+    kind: str, script: Callable[[Arrival], bytes], what: str
+) -> None:
+    with scripted(script) as server, pytest.raises(CannotRun) as why:
+        asked(replace(CORNERS, url=server.url), PROFILES[kind])
+    said = f"{server.url} does not look like the Midjourney Proxy API: POST /mj/submit/imagine "
+    assert f"{said}{what}; is the address right?" == str(why.value)
+    assert len(server.arrivals) <= 5
+
+
+def test_an_address_of_a_server_with_a_path_that_it_has_not_is_not_asked_for_long() -> None:
+    with serving() as address, pytest.raises(CannotRun, match="is the address right"):
+        asked(replace(CORNERS, url=f"{address}/mj-fast"))
+
+
+def test_what_shows_only_at_the_end_that_it_is_something_else_could_not_run() -> None:
+    with scripted(lambda _: reply(400, {"error": "no"})) as server:
+        options = replace(CORNERS, url=server.url)
+        with pytest.raises(CannotRun, match="nothing was answered in its form; is the address"):
+            asked(options)
+    assert len(server.arrivals) > 100
+
+
 def test_a_server_that_never_answers_what_counts_cannot_be_judged() -> None:
     def answers_one(arrival: Arrival) -> bytes:
         first = len(server.arrivals) == 1
@@ -114,7 +168,8 @@ def test_a_server_that_never_answers_what_counts_cannot_be_judged() -> None:
 
 def test_a_server_that_goes_away_in_between_has_not_passed() -> None:
     def ten(arrival: Arrival) -> bytes:
-        return refusal(404, "not_found") if len(server.arrivals) < 10 else b""
+        said = empty_list(arrival) or refusal(404, "not_found")
+        return said if len(server.arrivals) < 10 else b""
 
     with scripted(ten) as server:
         verdict = asked(replace(CORNERS, url=server.url))
@@ -150,18 +205,27 @@ def test_an_interrupted_run_has_not_passed_and_tells_what_it_has(at: int, exampl
 
 
 def test_an_interrupted_run_that_found_something_has_failed() -> None:
-    with scripted(lambda _: reply(404, {})) as server:
+    with scripted(lambda arrival: empty_list(arrival) or reply(404, {})) as server:
         verdict = asked(replace(CORNERS, url=server.url), PLAIN, interrupting(5))
     assert (1, True) == (verdict.exit_code, verdict.interrupted)
     assert "coverage" not in {each.rule for each in verdict.failures}
 
 
+@pytest.fixture
+def heeding() -> Iterator[None]:
+    """SIGINT raises, as it does not in a job of the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("heeding")
 def test_a_submit_that_an_interrupt_cut_off_is_told() -> None:
     def answer(arrival: Arrival) -> bytes:
         if len(server.paths("submit")) == 1:
             os.kill(os.getpid(), signal.SIGINT)
             return b""
-        return refusal(404, "not_found")
+        return empty_list(arrival) or refusal(404, "not_found")
 
     with scripted(answer) as server:
         options = replace(CORNERS, url=server.url, allow_submits=1, stories=True)
@@ -170,6 +234,7 @@ def test_a_submit_that_an_interrupt_cut_off_is_told() -> None:
     assert "the server accepted 0 submits, of 1 more nobody can say" in notes(verdict)
 
 
+@pytest.mark.usefixtures("heeding")
 def test_what_is_interrupted_before_the_first_answer_could_not_run() -> None:
     def never(arrival: Arrival) -> bytes:
         os.kill(os.getpid(), signal.SIGINT)

@@ -2,14 +2,16 @@
 
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 from mjgate.conformance.allowance import NOWHERE, Withheld
-from mjgate.conformance.contract_view import FETCH, Contract
+from mjgate.conformance.contract_view import FETCH, IMAGINE, LIST, Contract
 from mjgate.conformance.corners import corners
 from mjgate.conformance.exchange import Request
 from mjgate.conformance.generate import generate
+from mjgate.conformance.likeness import described, is_foreign
 from mjgate.conformance.profile import Profile
 from mjgate.conformance.receiver import receiving
 from mjgate.conformance.redact import redacted
@@ -22,6 +24,8 @@ DEFAULT_EXAMPLES = 50
 _NO_NAMES = (
     "the address may not hold a name or a password before an @, since every report would show it"
 )
+_OTHER = "does not look like the Midjourney Proxy API"
+_RIGHT = "is the address right?"
 _PROBES = 5
 _PROBE_PAUSE_S = 0.5
 
@@ -58,6 +62,10 @@ def run(options: Options, profile: Profile, habits: Habits | None = None) -> Ver
     try:
         probe(session, bool(options.token))
         ended = _ask(session, options)
+        if not (session.recognised or ended.why):
+            raise CannotRun(
+                f"{session.target} {_OTHER}: nothing was answered in its form; {_RIGHT}"
+            )
         _look_back(session, whole=not ended.interrupted)
         verdict = _verdict(session, options, round(1000 * (time.monotonic() - started)))
         verdict = replace(verdict, ended=ended.why, interrupted=ended.interrupted)
@@ -148,6 +156,7 @@ class _End:
 
 def _ask(session: Session, options: Options) -> _End:
     try:
+        _recognise(session)
         # Pictures cost money: the stories make more of the first than chance does.
         if options.stories:
             _tell_stories(session, options)
@@ -162,6 +171,31 @@ def _ask(session: Session, options: Options) -> _End:
     except KeyboardInterrupt:
         return _ended(session, "interrupted", interrupted=True)
     return _End()
+
+
+def _recognise(session: Session) -> None:
+    """Asks for what every server of this API knows, and which costs nothing.
+
+    Raises:
+        CannotRun: all that came is plainly of something else.
+    """
+    came = []
+    for request in _introductions(session):
+        with suppress(Withheld):
+            came.append(session.ask(request))
+        if session.recognised:
+            return
+    if came and all(map(is_foreign, came)):
+        raise CannotRun(f"{session.target} {_OTHER}: {described(came[-1])}; {_RIGHT}")
+
+
+def _introductions(session: Session) -> Iterator[Request]:
+    contract, absent = session.contract, session.profile.absent
+    if contract.operation(LIST).label not in absent:
+        yield session.request("POST", LIST, {"ids": [session.nowhere]})
+    yield session.request("GET", FETCH.replace("{id}", session.nowhere))
+    # Without a prompt: it is refused, and each server has its own words for that.
+    yield session.request("POST", IMAGINE, {})
 
 
 def _ended(session: Session, why: str, *, interrupted: bool = False) -> _End:

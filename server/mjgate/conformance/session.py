@@ -19,6 +19,7 @@ from mjgate.conformance.allowance import NOWHERE, Allowance, Withheld, costly, h
 from mjgate.conformance.contract_view import FETCH, JSON, LIST, Contract
 from mjgate.conformance.exchange import Answer, Exchange, Request
 from mjgate.conformance.findings import Findings
+from mjgate.conformance.likeness import is_of_api
 from mjgate.conformance.memory import Memory, keep
 from mjgate.conformance.oracle import Expectation, expect
 from mjgate.conformance.profile import Profile
@@ -109,6 +110,8 @@ class Session:
         self.findings = Findings(profile, rules)
         self._wire = Wire(tokens, timeout_s)
         self._secrets = tokens.secrets
+        self.recognised = False
+        """Whether any answer had the form of this API."""
         self._origins: OrderedDict[str, Exchange] = OrderedDict()
         self._began = time.monotonic()
         self._waited_s = 0.0
@@ -314,6 +317,7 @@ class Session:
             self.findings.by_status[exchange.operation or "", answer.status] += 1
             self.findings.held("answers", exchange.operation or "")
             self._cover(exchange, expected, answer)
+            self.recognised = self.recognised or is_of_api(sight)
             for rule in self.findings.rules.values():
                 if rule.judge is not None and self._applies(rule, exchange.request, answer):
                     self._apply(rule, sight)
