@@ -26,7 +26,7 @@ TASK: Mapping[str, Any] = {
     "startTime": None,
     "state": None,
     "status": "IN_PROGRESS",
-    "submitTime": 1,
+    "submitTime": 1_795_408_020_562,
 }
 _ABSENT = object()
 

@@ -24,6 +24,7 @@ from tests.conformance.honest import (
 )
 
 SUBMITS = (IMAGINE, CHANGE)
+_TIMES = ("submitTime", "startTime", "finishTime")
 Hand = Callable[[Call, Reply], Reply]
 
 
@@ -1263,6 +1264,80 @@ MONEY = (
 )
 
 
+def _later(task: Task, time_ms: Any) -> Any:
+    """A time that moves with the task."""
+    return time_ms and time_ms + task.stage
+
+
+TIMES = (
+    Mutant(
+        "pictures without address",
+        "a finished picture has no `imageUrl`",
+        ("picture_shown",),
+        _says(imageUrl=lambda task, address: None),
+    ),
+    Mutant(
+        "pictures by path",
+        "`imageUrl` is a path without a host",
+        ("picture_shown",),
+        _says(imageUrl=lambda task, address: address and f"/pictures/{task.id}.png"),
+    ),
+    Mutant(
+        "times in seconds",
+        "times are seconds since 1970",
+        ("times_plausible",),
+        Manners(
+            shown=lambda task, body: {
+                **body,
+                **{name: body[name] and body[name] // 1000 for name in _TIMES},
+            }
+        ),
+    ),
+    Mutant(
+        "starts before its submit",
+        "`startTime` lies before `submitTime`",
+        ("times_in_order",),
+        _says(startTime=lambda task, time_ms: time_ms and task.submit_ms - 1),
+    ),
+    Mutant(
+        "finishes before its start",
+        "`finishTime` lies before `startTime`",
+        ("times_in_order",),
+        _says(finishTime=lambda task, time_ms: time_ms and (task.start_ms or 0) - 1),
+    ),
+    Mutant(
+        "submitted anew",
+        "`submitTime` is that of the last change",
+        ("times_stay",),
+        _says(submitTime=_later),
+    ),
+    Mutant(
+        "started anew",
+        "`startTime` is that of the last change",
+        ("times_stay",),
+        _says(startTime=_later),
+    ),
+    Mutant(
+        "never started in the end",
+        "`startTime` is null again at the end",
+        ("times_stay",),
+        _says(startTime=lambda task, time_ms: None if task.status == "SUCCESS" else time_ms),
+    ),
+    Mutant(
+        "lists are poorer",
+        "a list has `promptEn` null, which a fetch has not",
+        ("views_agree",),
+        Manners(listed=lambda tasks, everything: [{**each, "promptEn": None} for each in tasks]),
+    ),
+    Mutant(
+        "lists are late",
+        "a list has no `finishTime`, which a fetch has",
+        ("times_stay", "views_agree"),
+        Manners(listed=lambda tasks, everything: [{**each, "finishTime": None} for each in tasks]),
+    ),
+)
+
+
 def _spent(body: Body, amount: Any) -> Body:
     return {**body, "spent": amount} if "spent" in body else body
 
@@ -1277,6 +1352,7 @@ MUTANTS: Sequence[Mutant] = (
     *TASKS,
     *AROUND,
     *MONEY,
+    *TIMES,
 )
 
 

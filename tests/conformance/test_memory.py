@@ -1,12 +1,14 @@
 """A task is remembered as it was last seen, and what it may not do any more."""
 
+import json
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
-from mjgate.conformance.exchange import Exchange
+from mjgate.conformance.exchange import Answer, Exchange, Request
 from mjgate.conformance.memory import MOST_SHOWN, MOST_TASKS, Memory, percent
-from tests.conformance.exchanges import answer, request
+from tests.conformance.exchanges import TASK, answer, request
 
 LOOK = Exchange(request("GET", "/mj/task/1/fetch"), answer(200, {}))
 
@@ -86,3 +88,50 @@ def test_a_look_that_shows_much_more_is_not_kept() -> None:
 )
 def test_progress_is_read(progress: Any, number: int) -> None:
     assert number == percent(progress)
+
+
+def view(operation: str, **more: Any) -> tuple[Mapping[str, Any], Exchange]:
+    """A task as a fetch or a list shows it."""
+    task = {**TASK, "status": "SUCCESS", "progress": "100%", "finishTime": 9, **more}
+    request = Request("GET", "http://a.example")
+    return task, Exchange(request, Answer(200, (), json.dumps(task).encode()), operation)
+
+
+def differences(*views: tuple[Mapping[str, Any], Exchange]) -> list[tuple[str, str | None]]:
+    memory = Memory()
+    return [(each.rule, each.text) for one in views for each in memory.differences(*one)]
+
+
+STAYS, AGREES = ("times_stay", None), ("views_agree", None)
+
+
+@pytest.mark.parametrize(
+    ("views", "told"),
+    [
+        ([view("list")], []),
+        ([view("list"), view("list")], [STAYS]),
+        ([view("list"), view("fetch")], [STAYS, AGREES]),
+        ([view("list"), view("fetch"), view("list")], [STAYS, AGREES, STAYS, AGREES]),
+        ([view("list", status="IN_PROGRESS"), view("fetch")], [STAYS]),
+        ([view("list", progress="99%"), view("fetch", prompt="x")], [STAYS]),
+        (
+            [view("list", prompt="x", state="y"), view("fetch")],
+            [STAYS, ("views_agree", "a list and a fetch show another prompt, state")],
+        ),
+        (
+            [view("fetch", startTime=5), view("fetch", startTime=6)],
+            [("times_stay", "startTime of a task changed")],
+        ),
+        (
+            [view("fetch", startTime=5), view("fetch", startTime=None)],
+            [("times_stay", "startTime of a task changed")],
+        ),
+        ([view("fetch", startTime=0), view("fetch", startTime=5)], [STAYS]),
+        ([view("fetch", status="FAILURE"), view("fetch", finishTime=10)], [STAYS]),
+        ([view("fetch", id=5), view("fetch", id=5)], []),
+    ],
+)
+def test_a_task_is_shown_as_before(
+    views: list[tuple[Mapping[str, Any], Exchange]], told: list[tuple[str, str | None]]
+) -> None:
+    assert told == differences(*views)

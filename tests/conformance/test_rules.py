@@ -84,6 +84,14 @@ def tasks(*ids: Any) -> list[dict[str, Any]]:
         ("task_ids", SUBMIT, answer(200, MADE)),
         ("progress_is_true", FETCHED, answer(200, task(status="SUCCESS", progress="100%"))),
         ("progress_is_true", FETCHED, answer(200, TASK)),
+        (
+            "picture_shown",
+            FETCHED,
+            answer(200, task(status="SUCCESS", imageUrl="https://a.example/b")),
+        ),
+        ("times_plausible", FETCHED, answer(200, TASK)),
+        ("times_in_order", FETCHED, answer(200, task(startTime=1_795_408_020_562))),
+        ("times_in_order", LISTED, answer(200, [task(startTime=1_795_408_020_563)])),
         ("statements_exact", ASKED_KEY, answer(200, KEY)),
         ("statements_exact", ASKED_KEY, answer(200, KEY | {"spent": "30", "remaining": "0"})),
         ("list_in_order", LISTED, answer(200, tasks("1", "3"))),
@@ -216,6 +224,27 @@ def test_a_rule_holds_of_what_keeps_it(rule: str, asked: Request, answered: Answ
             answer(200, task(state="the-token-of-tests")),
             "shows a token",
         ),
+        *(
+            (
+                "picture_shown",
+                FETCHED,
+                answer(200, task(status="SUCCESS", imageUrl=address)),
+                "no abs",
+            )
+            for address in (None, "", 1, "/b.png", "ftp://a.example/b", "https://", "http://[a")
+        ),
+        *(
+            ("times_plausible", LISTED, answer(200, [task(submitTime=time)]), text)
+            for time, text in ((0, "submitTime is 0"), (1_795_408_020, "between 2020 and 2100"))
+        ),
+        ("times_in_order", FETCHED, answer(200, task(startTime=1)), "startTime lies before submit"),
+        (
+            "times_in_order",
+            FETCHED,
+            answer(200, task(startTime=1_795_408_020_600, finishTime=1_795_408_020_599)),
+            "finishTime lies before startTime",
+        ),
+        ("times_in_order", FETCHED, answer(200, task(startTime=0, finishTime=1)), "before submit"),
         (
             "tokens_not_shown",
             FETCHED,
@@ -236,6 +265,9 @@ def test_a_rule_breaks_on_what_breaks_it(
     ("rule", "asked", "answered"),
     [
         ("status_documented", UNKNOWN, answer(404)),
+        ("picture_shown", FETCHED, answer(200, TASK)),
+        ("picture_shown", FETCHED, answer(200, task(status="SUCCESS", action="DESCRIBE"))),
+        ("times_in_order", FETCHED, answer(200, TASK)),
         ("content_type", FETCHED, answer(304)),
         ("content_type", request("OPTIONS", IMAGINE), answer(204)),
         ("body_matches_schema", FETCHED, answer(418)),

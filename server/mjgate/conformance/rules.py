@@ -11,12 +11,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from functools import cached_property, partial
+from itertools import pairwise
 from typing import Any
 from urllib.parse import urlsplit
 
 from mjgate.conformance.contract_view import FETCH, KEY, LIST, USAGE, Contract, Response
 from mjgate.conformance.exchange import Answer, Exchange
-from mjgate.conformance.memory import percent
+from mjgate.conformance.memory import TIMES, is_time, percent
 from mjgate.conformance.oracle import Expectation, json_of
 
 ERROR = "#/components/schemas/Error"
@@ -26,6 +27,11 @@ ACCEPTED = (1, 22)
 """Codes of a submit that made a task."""
 EXISTS = 21
 """Has an id where the upstream names the task."""
+_TASK = "#/components/schemas/Task"
+_DRAWING = ("IMAGINE", "UPSCALE", "VARIATION", "REROLL", "BLEND")
+"""Actions that make a picture."""
+_PLAUSIBLE = range(1_577_836_800_000, 4_102_444_800_000)
+"""2020 to 2100, in milliseconds."""
 _ID = re.compile(r"[1-9][0-9]{0,15}")
 _REQUEST_ID = re.compile(r"[!-~]{1,128}")
 _UNSPEAKABLE = re.compile("[\0\ud800-\udfff]")
@@ -359,6 +365,28 @@ def _progress_is_true(sight: Sight) -> Iterator[Broken | None]:
         yield Broken("progress is beyond 100%") if beyond else None
 
 
+def _picture_shown(sight: Sight) -> Iterator[Broken | None]:
+    for task in sight.tasks:
+        if task.get("status") == "SUCCESS" and task.get("action") in _DRAWING:
+            good = _is_address(task.get("imageUrl"))
+            yield None if good else Broken("a finished picture has no absolute http(s) imageUrl")
+
+
+def _times_plausible(sight: Sight) -> Iterator[Broken | None]:
+    for name, time in _times(sight):
+        good = time in _PLAUSIBLE
+        what = "0" if time == 0 else "no time in milliseconds between 2020 and 2100"
+        yield None if good else Broken(f"{name} is {what}", f"{_TASK}/properties/{name}")
+
+
+def _times_in_order(sight: Sight) -> Iterator[Broken | None]:
+    for task in sight.tasks:
+        # A time of 0 is none; of that speaks another rule.
+        known = [(name, time) for name in TIMES if is_time(time := task.get(name)) and time]
+        for (first, early), (then, late) in pairwise(known):
+            yield None if early <= late else Broken(f"{then} lies before {first}")
+
+
 def _statements_exact(sight: Sight) -> Iterator[Broken | None]:
     if sight.answer.status != 200 or sight.path not in (KEY, USAGE):
         return
@@ -413,7 +441,6 @@ def _tokens_not_shown(sight: Sight) -> Iterator[Broken | None]:
     yield None if held else Broken("an answer shows a token")
 
 
-_TASK = "#/components/schemas/Task"
 RULES: tuple[Rule, ...] = (
     Rule(
         "status_documented",
@@ -513,6 +540,24 @@ RULES: tuple[Rule, ...] = (
         _progress_is_true,
     ),
     Rule(
+        "picture_shown",
+        "A task that has drawn a picture has its absolute address.",
+        f"{_TASK}/properties/imageUrl",
+        _picture_shown,
+    ),
+    Rule(
+        "times_plausible",
+        "Times of a task are milliseconds since 1970.",
+        f"{_TASK}/properties/submitTime",
+        _times_plausible,
+    ),
+    Rule(
+        "times_in_order",
+        "A task starts no earlier than it was submitted, and finishes no earlier than it starts.",
+        f"{_TASK}/properties/startTime",
+        _times_in_order,
+    ),
+    Rule(
         "statements_exact",
         "Amounts are exact decimals, what remains is what is left, lines come newest first.",
         "#/components/schemas/Dollars",
@@ -534,6 +579,16 @@ RULES: tuple[Rule, ...] = (
         "tasks_go_forward",
         "Status and progress of a task never go backwards, and nothing comes after SUCCESS.",
         f"{_TASK}/properties/progress",
+    ),
+    Rule(
+        "times_stay",
+        "submitTime of a task never changes, startTime and finishTime never once they are set.",
+        f"{_TASK}/properties/submitTime",
+    ),
+    Rule(
+        "views_agree",
+        "A list and a fetch show the same task.",
+        "#/components/schemas/TaskList",
     ),
     Rule(
         "submitted_fetchable",
@@ -627,6 +682,21 @@ RULES: tuple[Rule, ...] = (
     ),
 )
 BY_NAME: Mapping[str, Rule] = {rule.name: rule for rule in RULES}
+
+
+def _times(sight: Sight) -> Iterator[tuple[str, int]]:
+    """Every time of every task that is set."""
+    for task in sight.tasks:
+        yield from ((name, time) for name in TIMES if is_time(time := task.get(name)))
+
+
+def _is_address(value: Any) -> bool:
+    """Whether it is an absolute address of http or https."""
+    try:
+        parts = urlsplit(value) if isinstance(value, str) else None
+        return parts is not None and parts.scheme in ("http", "https") and bool(parts.hostname)
+    except ValueError:
+        return False
 
 
 def _is_own_rule(expected: Expectation) -> bool:

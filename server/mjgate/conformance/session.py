@@ -367,6 +367,12 @@ class Session:
             else:
                 led = [each for each in (back.before, sight.exchange) if each is not None]
                 self.broke("tasks_go_forward", f"a task went back {back.text}", *led)
+            for each in self.memory.differences(task, sight.exchange):
+                if each.text is None:
+                    self.findings.held(each.rule, sight.exchange.operation or "")
+                else:
+                    before = (each.before,) if each.before else ()
+                    self.broke(each.rule, each.text, *before, sight.exchange)
 
     def _follow(self, exchange: Exchange, expected: Expectation, answer: Answer) -> None:
         """Asks at once for the task of a submit, alone and in a list."""

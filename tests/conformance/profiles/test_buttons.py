@@ -84,7 +84,7 @@ def fetched(**more: Any) -> Exchange:
         "promptEn": "a",
         "properties": {},
         "status": "IN_PROGRESS",
-        "submitTime": 1,
+        "submitTime": 1_795_408_020_557,
     }
     return said(asked("GET", TASK), task | more)
 

@@ -159,6 +159,7 @@ def test_what_was_recorded_passes(exchange: Exchange) -> None:
 SHOWN = {
     "named-otherwise": [made(), unknown()],
     "no-etag": [drawn()],
+    "unset-times-are-0": [unpolled()],
     "submits-are-plain-text": [made(), imagine("CODE23")],
     "relayed-errors": [malformed(), unauthorised(), without_channel()],
     "no-challenge": [unauthorised(), spent(), one_of("new-api", "POST", IMAGINE, sender="bad")],
@@ -218,7 +219,7 @@ SHOWN = {
     "odd-values-taken": [taken(state="a\0b"), taken(more=2**63)],
     "idempotency-key-unread": [asking(made(), headers=(*JSON, ("Idempotency-Key", "two words")))],
 }
-STORIES = {"state-forgotten", "parent-not-named"}
+STORIES = {"state-forgotten", "parent-not-named", "submit-time-is-copied"}
 """Deviations that only a story can show."""
 
 
@@ -237,6 +238,10 @@ MISSES = {
         answering(made(), headers={"x-request-id": "two words"}),
     ],
     "no-etag": [answering(drawn(), headers={"etag": "strong"})],
+    "unset-times-are-0": [
+        answering(unpolled(), submitTime=0),
+        answering(unpolled(), startTime=1_795_407_756),
+    ],
     "submits-are-plain-text": [
         answering(made(), body=b"[]"),
         answering(made(), headers={"content-type": "text/html"}),
@@ -353,6 +358,12 @@ def test_a_near_miss_is_a_failure(name: str, exchange: Exchange) -> None:
 def test_every_deviation_has_its_exchange_and_its_near_miss() -> None:
     assert {each.name for each in KIND.deviations} == SHOWN.keys() | STORIES
     assert SHOWN.keys() == MISSES.keys()
+
+
+def test_the_time_of_a_submit_may_become_another_and_no_other_time() -> None:
+    found = lets_pass(KIND, "times_stay", drawn(), "submitTime of a task changed")
+    assert {"submit-time-is-copied"} == found
+    assert not lets_pass(KIND, "times_stay", drawn(), "startTime of a task changed")
 
 
 def test_a_state_may_be_forgotten_and_not_changed() -> None:

@@ -66,6 +66,12 @@ def fault(exchange: Exchange) -> tuple[int, str] | None:
     return (code, words.rstrip()) if known else None
 
 
+def is_unset(exchange: Exchange) -> bool:
+    """Times that are not yet, of tasks that have been submitted."""
+    found = tasks(exchange)
+    return bool(found) and all(task.get("submitTime") for task in found)
+
+
 def no_task(request: Request) -> Request:
     """A change of no task is passed on, with an index or without."""
     filled = lax.filled(request, "taskId", is_blank, "1")
@@ -311,6 +317,22 @@ KIND: Final = Kind(
             MEASURED,
             no_etag,
             without=("etag",),
+        ),
+        Deviation(
+            "unset-times-are-0",
+            "startTime and finishTime are 0 until they are set.",
+            MEASURED,
+            is_unset,
+            ("times_plausible",),
+            only={"times_plausible": "is 0"},
+        ),
+        Deviation(
+            "submit-time-is-copied",
+            "submitTime is its own until the first poll, and then that of its upstream.",
+            READ,
+            is_unset,
+            ("times_stay",),
+            only={"times_stay": "submitTime of a task changed"},
         ),
         Deviation(
             "submits-are-plain-text",

@@ -45,6 +45,9 @@ def picture(stage: Stage) -> None:
         # The session remembers that nothing may come after an end.
         time.sleep(_LATE_S)
         stage.look(drawn)
+        if stage.has(LIST):
+            # What it shows is held to what the fetches have shown.
+            stage.list([drawn.id])
 
 
 def _slash_is_ignored(stage: Stage, drawn: Drawn) -> None:
