@@ -234,9 +234,10 @@ def test_where_a_baseline_names_no_rule_nothing_is_asked(untouched: Server, tmp_
 
 
 def test_an_address_with_a_password_is_refused_and_not_shown(untouched: Server) -> None:
-    said = refused(untouched.url.replace("//", "//user:hidden@"))
-    assert "may not hold a name or a password" in said
-    assert "hidden" not in said
+    result = conformance(untouched.url.replace("//", "//user:hidden@"))
+    assert 2 == result.exit_code
+    assert "may not hold a name or a password" in result.stderr
+    assert "hidden" not in result.output
 
 
 def test_a_report_that_is_none_makes_nothing_known(tmp_path: Path) -> None:

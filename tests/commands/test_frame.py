@@ -54,6 +54,7 @@ def test_the_commands_are_these() -> None:
         ("conformance", "run"),
         ("conformance", "replay"),
         ("conformance", "baseline"),
+        ("conformance", "client"),
         ("conformance", "profiles"),
         ("ledger", "audit"),
         ("ledger", "list"),

@@ -232,8 +232,8 @@ def replay(
 ) -> None:
     """Send stored cases again.
 
-    Of each it is said whether its rule breaks again. Exits with 1 where any does, 2 where one
-    could not be sent again, as for want of --allow-submits or --receiver, 0 where none breaks.
+    Of each it is said whether its rule breaks again. Exits with 1 where any does, with 2 where one
+    could not be sent again, as for want of a receiver or of submits that are allowed, else with 0.
     """
     with _able():
         from mjgate.conformance.profiles import PROFILES
