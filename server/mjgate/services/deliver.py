@@ -30,6 +30,7 @@ _MOST_FAILING = 1000
 """Receivers of which that is remembered, the last ones."""
 _LEASE_MARGIN_S = 15.0
 _HURRY_EVERY_S, _HURRY_AGAIN_S = 1.0, 300.0
+_IDLE_S = 0.05
 _LOOK_S = 1.0
 _LAND_S = 2.0
 _RETRY_S = 0.5
@@ -79,17 +80,24 @@ class Deliverer:
         """There may be something to deliver."""
         self._stirred.set()
 
-    async def look(self) -> None:
-        """Books what came back, then sends what is due as far as there is room."""
+    async def look(self) -> bool:
+        """Books what came back, then sends what is due as far as there is room.
+
+        Returns whether anything came back or is in the air.
+        """
         self._stirred.clear()
+        landed = bool(self._landed)
         await self._book()
         if self.on_duty:
             await self._claim()
+        return landed or bool(self._flying)
 
     async def _run(self) -> None:
         while True:
             try:
-                await self.look()
+                if not await self.look():
+                    # Changes of tasks without a hook wake us as well: many a second.
+                    await asyncio.sleep(_IDLE_S)
                 await self._rest(_LOOK_S)
             except DOWN as error:
                 logger().warning("deliveries wait", why=type(error).__name__)
