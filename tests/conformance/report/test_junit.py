@@ -46,6 +46,15 @@ def test_each_rule_has_a_case_at_each_operation_where_it_was_applied() -> None:
     } == cases(verdict()).keys()
 
 
+def test_a_run_that_was_interrupted_is_an_error_there_too() -> None:
+    stopped = verdict(interrupted=True, ended="interrupted after 3 answers")
+    assert "1" == suite(stopped).attrib["errors"]
+    error = cases(stopped)["the run"].find("error")
+    assert error is not None
+    assert "interrupted" in error.attrib["message"]
+    assert "0" == suite(verdict()).attrib["errors"]
+
+
 def test_a_rule_that_nothing_was_asked_of_is_skipped() -> None:
     skipped = [name for name, case in cases(verdict()).items() if case.find("skipped") is not None]
     assert ["key_holds"] == skipped
