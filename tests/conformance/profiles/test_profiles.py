@@ -52,7 +52,7 @@ UNSEEN = {
 """What a server shows to no run: the sandbox's bot says no words, and it lists in order."""
 BY_CHANCE = {"properties-grow"}
 """What shows only where a callback comes between two looks."""
-UNRECORDED = {"slash-is-redirected"}
+UNRECORDED = {"slash-is-redirected", "submit-time-is-copied"}
 """What is known of new-api, and of neither the recordings nor the sandbox."""
 FROM_RECORDINGS_ALONE = {
     "changes-of-nothing",
