@@ -21,6 +21,8 @@ from tests.harness import SECRET_KEY
 # Hypothesis says so of a failure with a large body, in place of the failure.
 pytestmark = pytest.mark.filterwarnings("ignore:Generating overly large repr")
 
+NOWHERE = "http://127.0.0.1:9"
+"""Where pictures are shown; without a socket there is no address to take it from."""
 SEED = 20
 EXAMPLES = 30
 LEAST_CASES = 400
@@ -30,7 +32,10 @@ SETTLE_S = 30.0
 @pytest.fixture
 def application(database: str, tmp_path: Path) -> ASGIApp:
     config = Config(
-        database_url=SecretStr(database), secret_key=SecretStr(SECRET_KEY), pictures_dir=tmp_path
+        database_url=SecretStr(database),
+        secret_key=SecretStr(SECRET_KEY),
+        pictures_dir=tmp_path,
+        public_url=NOWHERE,
     )
     return create_app(config, database, Cipher(SECRET_KEY))
 
