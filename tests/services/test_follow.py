@@ -645,7 +645,7 @@ async def test_a_page_of_new_tasks_is_no_bound(gate: Gate) -> None:
             where,
         )
         moment = later(gate)
-        follower = Follower(replace(gate, clock=lambda: moment), where)
+        follower = Follower(replace(gate, clock=lambda: moment), where, patience_s=30.0)
 
         looked = 0
         while more := await follower.look():
