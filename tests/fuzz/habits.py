@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from mjgate.conformance.contract_view import IMAGINE
 from mjgate.conformance.exchange import Exchange, Request
 from mjgate.conformance.oracle import Expectation
-from mjgate.conformance.profile import Profile
+from mjgate.conformance.profiles import PROFILES
 from mjgate.conformance.rules import Broken, Rule, Sight, is_id, submitted
 from mjgate.conformance.session import Habits
 from tests.conformance.exchanges import CONTRACT
@@ -16,7 +16,7 @@ from tests.fuzz.faults import WORD, failing
 
 UPSTREAM_KEY = "the-upstream-s-own-key"
 """The key of the channel that is fuzzed; nobody but the upstream may see it."""
-PROFILE = Profile("mjgate", "our own gateway")
+PROFILE = PROFILES["mjgate"]
 _SECRETS = (b"mjgate:", UPSTREAM_KEY.encode())
 _NUMBER = re.compile(rb"(?<![0-9])[0-9]{13,20}(?![0-9])")
 

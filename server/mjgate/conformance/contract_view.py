@@ -121,6 +121,8 @@ class Contract:
 
     def __init__(self, document: Document) -> None:
         self.spec = document.spec
+        self._at: dict[str, Any] = {}
+        self._home: dict[str, str] = {}
         self.version: str = document.spec["info"]["version"]
         self.operations = tuple(self._operations())
         self._registry: Registry[Any] = Registry().with_resource(
@@ -159,13 +161,10 @@ class Contract:
         return None
 
     def at(self, pointer: str) -> Any:
-        """What stands at a pointer, references followed."""
-        found: Any = self.spec
-        for part in pointer.removeprefix("#").split("/")[1:]:
-            found = self._resolved(found)
-            part = part.replace("~1", "/").replace("~0", "~")
-            found = found[int(part)] if isinstance(found, list) else found[part]
-        return self._resolved(found)
+        """What stands at a pointer, references followed; a run asks for few, and often."""
+        if pointer not in self._at:
+            self._at[pointer] = self._looked_up(pointer)
+        return self._at[pointer]
 
     def faults(self, schema: str, value: Any) -> list[Fault]:
         """What of a value the schema at a pointer refuses; of a oneOf by its discriminator.
@@ -213,11 +212,12 @@ class Contract:
 
     def home(self, pointer: str) -> str:
         """Where what stands at a pointer is written, its references followed."""
-        while True:
-            node = self._plain(pointer)
-            if not isinstance(node, dict) or "$ref" not in node:
-                return pointer
-            pointer = node["$ref"]
+        if pointer not in self._home:
+            place = pointer
+            while isinstance(node := self._plain(place), dict) and "$ref" in node:
+                place = node["$ref"]
+            self._home[pointer] = place
+        return self._home[pointer]
 
     def named(self, pointer: str) -> str:
         """A pointer to a keyword for reading, such as `ImagineRequest/prompt minLength`.
@@ -230,6 +230,14 @@ class Contract:
             return f"{parameter['in']} {parameter['name']} {keyword}"
         short = place.removeprefix("#/components/schemas/").removeprefix("#/paths/")
         return f"{short.replace('/properties', '').replace('~1', '/')} {keyword}"
+
+    def _looked_up(self, pointer: str) -> Any:
+        found: Any = self.spec
+        for part in pointer.removeprefix("#").split("/")[1:]:
+            found = self._resolved(found)
+            part = part.replace("~1", "/").replace("~0", "~")
+            found = found[int(part)] if isinstance(found, list) else found[part]
+        return self._resolved(found)
 
     def _plain(self, pointer: str) -> Any:
         """What stands at a pointer whose last part may be a reference."""

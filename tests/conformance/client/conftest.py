@@ -2,13 +2,13 @@
 
 import pytest
 
-from mjgate.conformance.client.draw import Drawing, Known
+from mjgate.conformance.client.draw import Drawing
 from mjgate.conformance.contract_view import Contract
 
 
 @pytest.fixture(scope="session")
 def contract() -> Contract:
-    return Known.load()
+    return Contract.load()
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,6 @@ from hypothesis.strategies import SearchStrategy
 from schemathesis import GenerationMode
 
 from mjgate.conformance.contract_view import JSON, Contract, Operation
-from mjgate.contract.document import Document
 
 _ALL_AT_ONCE = 500
 """Values of one component that are drawn before they come again."""
@@ -26,25 +25,6 @@ class Question:
 
     body: Any
     parameters: Mapping[str, Any] = field(default_factory=dict)
-
-
-class Known(Contract):
-    """A contract that looks up each pointer once; a run asks for few, and often."""
-
-    def __init__(self, document: Document) -> None:
-        self._at: dict[str, Any] = {}
-        self._home: dict[str, str] = {}
-        super().__init__(document)
-
-    def at(self, pointer: str) -> Any:
-        if pointer not in self._at:
-            self._at[pointer] = super().at(pointer)
-        return self._at[pointer]
-
-    def home(self, pointer: str) -> str:
-        if pointer not in self._home:
-            self._home[pointer] = super().home(pointer)
-        return self._home[pointer]
 
 
 class Drawing:

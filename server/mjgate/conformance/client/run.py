@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from mjgate.conformance.client.draw import NO_BODY, Drawing, Known, Question
+from mjgate.conformance.client.draw import NO_BODY, Drawing, Question
 from mjgate.conformance.client.habits import Habit, Habits
 from mjgate.conformance.client.hostile import hostile
 from mjgate.conformance.client.judge import RULES, Broken, judged, sent
@@ -26,7 +26,7 @@ from mjgate.conformance.client.package import (
     opened,
 )
 from mjgate.conformance.client.reply import Reply, as_json
-from mjgate.conformance.contract_view import FETCH, Operation
+from mjgate.conformance.contract_view import FETCH, Contract, Operation
 from mjgate.conformance.exchange import Exchange, Request
 from mjgate.conformance.redact import redacted
 from mjgate.conformance.verdict import Failure, Seen, Verdict
@@ -81,7 +81,7 @@ def run_client(
     """
     begun = time.monotonic()
     found = installed(package)
-    drawing = drawing or Drawing(Known.load(), seed)
+    drawing = drawing or Drawing(Contract.load(), seed)
     run = _Run(found, drawing, max_examples)
     run.all(operations)
     verdict = run.verdict(round((time.monotonic() - begun) * 1000))
