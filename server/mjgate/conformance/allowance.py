@@ -39,8 +39,8 @@ class Allowance:
     withheld: int = 0
     breached: bool = False
     """Whether the server accepted one too many; from then on no submit is sent."""
-    _keys: set[tuple[str, str | None]] = field(default_factory=set, repr=False)
-    """(sender, key) of accepted submits."""
+    _keys: dict[tuple[str, str | None], bool] = field(default_factory=dict, repr=False)
+    """(sender, key) of accepted submits: whether an answer came that is no replay."""
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     @property
@@ -86,13 +86,17 @@ class Allowance:
             return beyond
 
     def _is_replay(self, request: Request, answer: Answer) -> bool:
-        """Whether it is the answer to an earlier submit; that a server says so is not enough."""
+        """Whether it is of an earlier submit; that a server says so is not enough.
+
+        Of two sent at the same time the replay may be told before what it repeats.
+        """
         key = request.sender, request.header("Idempotency-Key")
-        if key in self._keys:
-            return answer.header("idempotency-replayed") == "true"
-        if key[1]:
-            self._keys.add(key)
-        return False
+        if not key[1]:
+            return False
+        is_known, replays = key in self._keys, answer.header("idempotency-replayed") == "true"
+        had_first = self._keys.get(key, False)
+        self._keys[key] = had_first or not replays
+        return is_known and (replays or not had_first)
 
     def _withhold(self, why: str) -> None:
         self.withheld += 1
