@@ -54,7 +54,11 @@ async def running(store: Store, number: int, token_id: int, **more: Any) -> None
 
 
 def query(store: Store, statement: str, *values: Any) -> list[Any]:
-    with psycopg.connect(store.uri, autocommit=True) as connection:
+    return query_at(store.uri, statement, *values)
+
+
+def query_at(uri: str, statement: str, *values: Any) -> list[Any]:
+    with psycopg.connect(uri, autocommit=True) as connection:
         cursor = connection.execute(statement.encode(), values)
         return cursor.fetchall() if cursor.description else []
 
