@@ -22,7 +22,9 @@ class Dispatcher:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         operation: Operation = scope[OPERATION]
-        answer = await self._handlers[operation.id](scope["state"]["gate"], scope[CALL])
+        # Taken out, since a call knows its scope: a cycle would wait for the collector.
+        call = scope.pop(CALL)
+        answer = await self._handlers[operation.id](scope["state"]["gate"], call)
         check_answer(operation, answer)
         await send_answer(send, answer)
 

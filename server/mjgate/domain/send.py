@@ -10,7 +10,7 @@ from msgspec import Struct
 from mjgate.domain.task import NOT_START, Phase
 
 
-class Claim(Struct, frozen=True):
+class Claim(Struct, frozen=True, gc=False):
     """A key that a client gave its request, and the hash of the request in hexadecimal.
 
     Whoever comes with the key again gets the first answer.
@@ -26,7 +26,7 @@ def claim_of(key: str, operation: str, body: Any) -> Claim:
     return Claim(key, hashlib.sha256(canonical).hexdigest())
 
 
-class Conclusion(Struct, frozen=True):
+class Conclusion(Struct, frozen=True, gc=False):
     """What the request of a key was answered; without a status the key is free again."""
 
     key: str
@@ -34,7 +34,7 @@ class Conclusion(Struct, frozen=True):
     answer: Any = None
 
 
-class Intent(Struct, frozen=True):
+class Intent(Struct, frozen=True, gc=False):
     """A task before a byte goes out. `price` is micro-dollars, `send_s` the time to answer.
 
     `marker` is what the upstream gets as `state`: random, so that a task whose answer was
@@ -59,7 +59,7 @@ class Intent(Struct, frozen=True):
     claim: Claim | None = None
 
 
-class Settlement(Struct, frozen=True):
+class Settlement(Struct, frozen=True, gc=False):
     """What the send came to; `phase` is running, unknown or rejected."""
 
     id: int
@@ -90,7 +90,7 @@ class Verdict(StrEnum):
     GIVEN = "given"
 
 
-class Decision(Struct, frozen=True):
+class Decision(Struct, frozen=True, gc=False):
     """A verdict and what it comes with.
 
     `wait_ms` is when the rate has room again. `task`, `status` and `answer` are those of the

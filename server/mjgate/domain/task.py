@@ -36,7 +36,7 @@ PICTURES: Final = "imageUrls"
 """The property that keeps where several pictures come from; clients see it beside `imageUrl`."""
 
 
-class Sight(Struct, frozen=True):
+class Sight(Struct, frozen=True, gc=False):
     """A task as its upstream shows it. Times are milliseconds since 1970."""
 
     status: str
@@ -56,7 +56,7 @@ class Sight(Struct, frozen=True):
         return self.status in ENDS
 
 
-class Task(Struct, frozen=True):
+class Task(Struct, frozen=True, gc=False):
     """A task as its client sees it, every documented field. Times are milliseconds.
 
     `ended_by` is DEADLINE or LOST where we ended it, not its upstream. `picture_gone` says that

@@ -90,7 +90,7 @@ class Parent:
     buttons: list[Any] | None
 
 
-class Followed(Struct, frozen=True):
+class Followed(Struct, frozen=True, gc=False):
     """A task and the name its upstream knows it by.
 
     `accepted_s` is seconds since 1970, `left_s` seconds to its deadline.
