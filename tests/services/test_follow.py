@@ -312,6 +312,27 @@ async def test_what_changed_during_the_look_is_not_overwritten(gate: Gate) -> No
         assert not follower.idle
 
 
+async def test_an_end_of_what_changed_during_the_look_is_seen_again(gate: Gate) -> None:
+    answer = lists({**RECORDED, "id": "theirs", "status": "SUCCESS"})
+    elsewhere = iter(["update tasks set progress = '62%%', version = version + 1"])
+
+    async def slowly(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for statement in elsewhere:
+            query(gate.store, statement)
+        await answer(reader, writer)
+
+    async with raw_upstream(slowly) as raw:
+        where = await channel(gate, "raw", raw.address)
+        owner = await running(gate, where, 1, "theirs")
+        follower = hasty(gate, where)
+
+        await follower.look()
+        assert "NOT_START" == (await read(gate, owner, 1)).status
+
+        assert "SUCCESS" == (await ended(gate, follower, owner, 1)).status
+        assert follower.idle
+
+
 async def test_a_channel_that_was_removed_is_asked_no_more(gate: Gate) -> None:
     async with raw_upstream(lists({**RECORDED, "id": "theirs"})) as raw:
         where = await channel(gate, "raw", raw.address)

@@ -378,7 +378,8 @@ class Follower:
                 self._miss(kept, now_ms)
             if now_ms >= kept.ends_ms:
                 self._end(kept, now_ms)
-            self._put_off(kept, now_ms)
+            if not self._is_ending(kept):
+                self._put_off(kept, now_ms)
 
     def _see(self, kept: _Kept, sight: Sight, mark: int, now_ms: int) -> None:
         kept.absence = None
@@ -387,6 +388,11 @@ class Follower:
             kept.mark = mark
         else:
             self._changed[task.id] = _Change(task, mark, sight.buttons)
+
+    def _is_ending(self, kept: _Kept) -> bool:
+        """Whether this look saw it end: once that is written, nobody looks at it again."""
+        change = self._changed.get(kept.id)
+        return change is not None and change.task.status in ENDS
 
     def _doubtful(self, kept: _Kept, now_ms: int) -> bool:
         """Whether an absence counts: not when one has counted just now."""
@@ -441,6 +447,7 @@ class Follower:
                 self._put_off(kept, now_ms, _REFUSED_S)
             else:
                 kept.followed, kept.mark = followed, 0
+                self._put_off(kept, now_ms)
 
 
 async def end_overdue(gate: Gate, tasks: Sequence[Task]) -> int:
