@@ -73,6 +73,14 @@ def test_a_server_that_keeps_the_contract_passes() -> None:
     assert result.stdout.splitlines()[-1].startswith("passed: ")
 
 
+def test_a_picture_may_take_as_long_as_is_said() -> None:
+    for_ever = honest.Manners(life=honest.LIFE[:-1])
+    with honest.serving(for_ever) as address:
+        result = conformance(address, *FEW, "--allow-submits", "1", "--patience", "1")
+    assert 1 == result.exit_code, result.output
+    assert "a task has not ended after 1 seconds" in result.stdout
+
+
 def test_a_run_leaves_every_report(reported: Path) -> None:
     report = json.loads((reported / "report.json").read_bytes())
     assert ("failed", 7) == (report["outcome"], report["seed"])

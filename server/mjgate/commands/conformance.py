@@ -107,6 +107,14 @@ def conformance() -> None:
     metavar="URL",
     help="Where the server can call us, such as http://192.0.2.7:9000; we listen on its port.",
 )
+@click.option(
+    "--patience",
+    "patience_s",
+    type=click.FloatRange(1),
+    default=900.0,
+    show_default=True,
+    help="Seconds that a picture may take.",
+)
 @click.option("--max-time", type=click.FloatRange(1), help="Seconds, after which it ends.")
 @_leaving
 def run(
@@ -118,6 +126,7 @@ def run(
     seed: int | None,
     allow_submits: int | None,
     receiver: str | None,
+    patience_s: float,
     max_time: float | None,
     folder: Path | None,
     junit: Path | None,
@@ -157,6 +166,7 @@ def run(
             seed=seed,
             allow_submits=allow_submits,
             receiver=receiver,
+            patience_s=patience_s,
             max_time_s=max_time,
             least=least,
         )
