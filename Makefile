@@ -1,6 +1,7 @@
 # Every word here is also what CI says. `make` alone explains them.
 PYTHON ?= python3
 BIN := .venv/bin
+TESTERS ?= 4
 .DEFAULT_GOAL := help
 .PHONY: help install tools test-tools run test check generate fuzz soak bench bench-follow bench-tools constraints clean breaking release
 
@@ -26,7 +27,7 @@ test-tools:
 	@command -v pgbouncer >/dev/null && command -v chromium >/dev/null || { apt-get update -q; apt-get install -y -q pgbouncer chromium; }
 
 test: install tools test-tools ## Run all tests, with the coverage gate
-	$(BIN)/python -m pytest -q -n 2 --cov --cov-report=term
+	$(BIN)/python -m pytest -q -n $(TESTERS) --cov --cov-report=term
 
 check: install tools ## Lint, types, imports, the contract's rules, and that generated code is fresh
 	$(BIN)/ruff check .

@@ -39,6 +39,15 @@ async def test_a_refused_run_raises_its_error_and_the_next_one_works(double: Sta
     assert [(3, 6, "é")] == await double.run([b"{3}"])
 
 
+async def test_a_statement_that_cannot_be_prepared_leaves_no_connection(store: Store) -> None:
+    connection = await connect(store.uri, NAME)
+
+    with pytest.raises(psycopg.errors.UndefinedTable):
+        await Statement.prepare(connection, "select from nowhere")
+
+    assert connection.closed
+
+
 async def test_parameters_and_rows_beyond_a_socket_buffer_arrive_whole(store: Store) -> None:
     statement = await Statement.prepare(await connect(store.uri, NAME), LONG)
     size = 20 * 1024 * 1024

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 from psycopg import AsyncConnection, Notify
 
-from mjgate.store.connect import connect
+from mjgate.store.connect import connect, prepared
 from mjgate.store.hints import HINTS, read_hints
 from mjgate.store.locks import say_serving
 
@@ -100,9 +100,10 @@ class Changes:
 
     async def _connect(self) -> AsyncConnection:
         connection = await connect(self._uri, "changes")
-        await say_serving(connection)
-        for channel in (CHANNEL, TASKS, HINTS):
-            await connection.execute(f"listen {channel}")
+        async with prepared(connection):
+            await say_serving(connection)
+            for channel in (CHANNEL, TASKS, HINTS):
+                await connection.execute(f"listen {channel}")
         return connection
 
 

@@ -1,5 +1,8 @@
 """How this program connects to PostgreSQL."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 from psycopg import AsyncConnection
 
 _TIMEOUT_S = 5
@@ -10,8 +13,19 @@ async def connect(uri: str, name: str) -> AsyncConnection:
     connection = await AsyncConnection.connect(
         uri, autocommit=True, connect_timeout=_TIMEOUT_S, application_name=f"mjgate {name}"
     )
-    await tune(connection)
+    async with prepared(connection):
+        await tune(connection)
     return connection
+
+
+@asynccontextmanager
+async def prepared(connection: AsyncConnection) -> AsyncIterator[None]:
+    """Closes a new connection that the block could not make ready."""
+    try:
+        yield
+    except BaseException:
+        await connection.close()
+        raise
 
 
 async def tune(connection: AsyncConnection) -> None:

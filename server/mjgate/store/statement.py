@@ -11,6 +11,8 @@ from typing import Any
 from psycopg import AsyncConnection, OperationalError, errors, pq
 from psycopg.adapt import Transformer
 
+from mjgate.store.connect import prepared
+
 _NAME = b"mjgate"
 _ANSWERED = (pq.ExecStatus.TUPLES_OK, pq.ExecStatus.COMMAND_OK)
 
@@ -36,7 +38,8 @@ class Statement:
     @classmethod
     async def prepare(cls, connection: AsyncConnection, query: str) -> "Statement":
         """`query` as PREPARE takes it, its parameters being `$1`, `$2` and so on."""
-        await connection.execute(f"prepare {_NAME.decode()} as {query}".encode())
+        async with prepared(connection):
+            await connection.execute(f"prepare {_NAME.decode()} as {query}".encode())
         return cls(connection)
 
     async def run(self, parameters: Sequence[bytes | None]) -> list[tuple[Any, ...]]:

@@ -23,7 +23,7 @@ from mjgate.domain.task import Phase
 from mjgate.errors import RowRefused, StoreDown, StoreFull
 from mjgate.metrics import BATCH_ROWS, BATCH_WAIT
 from mjgate.store.admission import COMMIT, KNOWN, commit_parameters, decisions
-from mjgate.store.connect import connect
+from mjgate.store.connect import connect, prepared
 from mjgate.store.refusals import LOST, REFUSALS, first_line
 from mjgate.store.statement import Statement
 
@@ -174,7 +174,8 @@ class Writer:
             try:
                 await self._live.close()
                 connection = await self._connect()
-                rest = await self._unwritten(connection, batch)
+                async with prepared(connection):
+                    rest = await self._unwritten(connection, batch)
                 self._statement = await self._open(connection)
                 return rest
             except Exception as error:
