@@ -30,8 +30,8 @@ def note(**facts: Any) -> None:
 
 
 def milliseconds(seconds: float) -> float:
-    """Seconds as a log line has them."""
-    return round(seconds * 1000, 2)
+    """Seconds as a log line has them, to a hundredth; `round` takes several times as long."""
+    return int(seconds * 100_000) / 100
 
 
 def configure() -> None:
@@ -64,7 +64,7 @@ class _Logger(structlog.BoundLoggerBase):
         self._say("error", event, {**facts, "exception": traceback.format_exc()})
 
     def _say(self, level: str, event: str, facts: dict[str, Any]) -> None:
-        line = {"ts": round(time.time(), 3), "level": level, "event": event, **facts}
+        line = {"ts": time.time_ns() // 1_000_000 / 1000, "level": level, "event": event, **facts}
         self._logger.msg(orjson.dumps(line, default=repr))
 
 

@@ -5,8 +5,9 @@ import time
 import urllib.error
 import urllib.request
 from collections import Counter
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from statistics import fmean, median
 from typing import Any
 
 import psutil
@@ -80,6 +81,37 @@ class Sample:
     def cores(self, *names: str) -> float:
         """How many cores these processes kept busy while it was measured."""
         return sum(self.cpu.get(name, 0.0) for name in names) / self.run.seconds
+
+
+def joined(turns: Sequence[Sample]) -> Sample:
+    """Several turns of one variant in one round as one measurement.
+
+    Of latencies the median is the median of the turns, and the 99th percentile their highest.
+    """
+    runs = [turn.run for turn in turns]
+    return replace(
+        turns[0],
+        run=Run(
+            requests=sum(run.requests for run in runs),
+            seconds=sum(run.seconds for run in runs),
+            p50=median(run.p50 for run in runs),
+            p99=max(run.p99 for run in runs),
+            cpu=sum(run.cpu for run in runs),
+        ),
+        cpu=_summed(turn.cpu for turn in turns),
+        whole_cpu=_summed(turn.whole_cpu for turn in turns),
+        whole_requests=sum(turn.whole_requests for turn in turns),
+        elsewhere=fmean(turn.elsewhere for turn in turns),
+        quiet=all(turn.quiet for turn in turns),
+    )
+
+
+def _summed(parts: Iterable[Mapping[str, float]]) -> Mapping[str, float]:
+    total: dict[str, float] = {}
+    for part in parts:
+        for name, seconds in part.items():
+            total[name] = total.get(name, 0.0) + seconds
+    return total
 
 
 @dataclass

@@ -17,7 +17,7 @@ if not __package__:  # started by its path
 from tests.bench import machine, report
 from tests.bench.gateway import Rows
 from tests.bench.load import find_generator
-from tests.bench.measure import Sample
+from tests.bench.measure import Sample, joined
 from tests.bench.process import BenchError
 from tests.bench.stage import Plan, Stage, staged
 
@@ -25,11 +25,15 @@ VARIANTS = tuple(report.SERVERS)
 
 
 def measure(stage: Stage, plan: Plan) -> list[Sample]:
+    """Each variant several times in a round, in turns: the machine's speed changes meanwhile."""
     samples = []
     for round in range(plan.rounds):
         for connections in plan.connections:
-            for target in stage.targets:
-                sample = stage.bench.measure(target, connections, round, plan.seconds)
+            turns = [
+                [stage.bench.measure(t, connections, round, plan.seconds) for t in stage.targets]
+                for _ in range(plan.turns)
+            ]
+            for sample in map(joined, zip(*turns, strict=True)):
                 samples.append(sample)
                 _tell(sample)
     return samples
@@ -85,7 +89,10 @@ def _listed(cast: Callable[[str], object], allowed: Sequence[str] = ()) -> objec
 
 @click.command()
 @click.option("--rounds", default=5, show_default=True, type=click.IntRange(1))
-@click.option("--seconds", default=5.0, show_default=True, help="Of each measurement.")
+@click.option(
+    "--turns", default=3, show_default=True, type=click.IntRange(1), help="Of each in a round."
+)
+@click.option("--seconds", default=2.0, show_default=True, help="Of each turn.")
 @click.option("--connections", default="16,64", show_default=True, callback=_listed(int))
 @click.option(
     "--variants", default=",".join(VARIANTS), show_default=True, callback=_listed(str, VARIANTS)
@@ -103,6 +110,7 @@ def _listed(cast: Callable[[str], object], allowed: Sequence[str] = ()) -> objec
 @click.option("--strict", is_flag=True, help="Exit 1 when a target is missed.")
 def main(
     rounds: int,
+    turns: int,
     seconds: float,
     connections: tuple[int, ...],
     variants: tuple[str, ...],
@@ -113,7 +121,7 @@ def main(
 ) -> None:
     """Measure the gateway beside a plain forwarder and stock Connexion, in turns."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    plan = Plan(rounds, seconds, connections, variants, patience, task_seconds)
+    plan = Plan(rounds, turns, seconds, connections, variants, patience, task_seconds)
     try:
         find_generator()
         with tempfile.TemporaryDirectory(prefix="bench-") as folder:

@@ -16,7 +16,10 @@ from tests.bench.report import POSTGRES
 
 @dataclass(frozen=True)
 class Plan:
+    """In each round every variant has `turns` of so many seconds."""
+
     rounds: int
+    turns: int
     seconds: float
     connections: tuple[int, ...]
     variants: tuple[str, ...]

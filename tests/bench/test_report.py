@@ -2,7 +2,7 @@ from dataclasses import replace
 
 from tests.bench.load import Run
 from tests.bench.machine import Machine
-from tests.bench.measure import Sample
+from tests.bench.measure import Sample, joined
 from tests.bench.report import as_json, judge, spread, table, verdicts_text
 
 SMALL = Machine(
@@ -29,6 +29,20 @@ def sample(variant: str, requests: int, round: int = 0, **cpu: float) -> Sample:
 BARE = sample("bare", 4000, bare=0.4)
 STOCK = sample("stock", 1000, stock=0.8)
 OURS = sample("ours", 3000, gateway=0.45, postgres=0.15)
+
+
+def test_turns_of_a_round_are_one_measurement() -> None:
+    slow = replace(BARE, run=replace(BARE.run, p50=3.0, p99=9.0), quiet=False)
+    both = joined([BARE, slow])
+    assert (8000, 2.0, 2.0, 9.0) == (
+        both.run.requests,
+        both.run.seconds,
+        both.run.p50,
+        both.run.p99,
+    )
+    assert (0.8, 1.6) == (both.cpu["bare"], both.whole_cpu["bare"])
+    assert BARE.per_request("bare") == both.per_request("bare")
+    assert not both.quiet
 
 
 def test_ratios_are_made_of_requests_and_of_cpu_with_and_without_the_database() -> None:
