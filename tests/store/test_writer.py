@@ -284,6 +284,44 @@ async def test_what_was_written_before_the_connection_broke_is_not_written_again
     assert [(2, "hold")] == ledger(store)
 
 
+async def test_what_is_told_to_be_held_stays_held_however_often_the_connection_breaks(
+    store: Store,
+) -> None:
+    client = await token(store)
+    pids: set[int] = set()
+
+    def tried(times: int) -> bool:
+        name = "mjgate writer"
+        pids.update(
+            pid
+            for (pid,) in query(
+                store, "select pid from pg_stat_activity where application_name = %s", name
+            )
+        )
+        return len(pids) > times
+
+    async with locked(store, client) as lock:
+        waiters = [asyncio.create_task(store.writer.admit(intent(n, client))) for n in (1, 2)]
+        await until(lambda: waiting(store))
+        query(
+            store,
+            "insert into tasks (id, token_id, channel_id, action, model, price, phase, marker, "
+            "send_deadline, status, submit_ms) values "
+            "(1, 1, 1, 'IMAGINE', 'm', 0, 'sending', 'm', now(), 'NOT_START', 1)",
+        )
+        # What is known can be asked for, and nothing can be prepared.
+        query(store, "alter function commit_batch rename to away")
+        terminate(store.uri, "mjgate writer")
+        await lock.commit()
+    assert HELD == await waiters[0]
+    await until(lambda: tried(4))
+    query(store, "alter function away rename to commit_batch")
+
+    assert HELD == await waiters[1]
+    assert HELD == await store.writer.admit(intent(3, client))
+    assert [("sending",)] * 3 == query(store, "select phase from tasks")
+
+
 async def test_a_deadlock_repeats_the_batch(store: Store) -> None:
     first, second = await token(store), await token(store)
     async with locked(store, second) as lock:

@@ -137,7 +137,8 @@ class Follower:
     async def look(self) -> int:
         """Looks at up to `MOST_LOOKED` due tasks; returns at how many.
 
-        An upstream that does not answer changes no task.
+        An upstream that does not answer changes no task. After a look that raised, as it does
+        without a database, another follower has to take the channel up.
         """
         now_ms = self._gate.clock()
         channel = (await self._gate.store.catalog()).channels.get(self._channel)

@@ -175,9 +175,10 @@ class Writer:
                 await self._live.close()
                 connection = await self._connect()
                 async with prepared(connection):
-                    rest = await self._unwritten(connection, batch)
+                    # What is told to be held must not be found again: it would be released.
+                    batch = await self._unwritten(connection, batch)
                 self._statement = await self._open(connection)
-                return rest
+                return batch
             except Exception as error:
                 if time.monotonic() > self._give_up:
                     for row in batch:
