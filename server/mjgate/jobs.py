@@ -20,6 +20,7 @@ from mjgate.services.deliver import Deliverer, open_caller
 from mjgate.services.forget import forget
 from mjgate.services.keep import keep_due, tidy
 from mjgate.services.sweep import sweep
+from mjgate.store.connect import KEEPALIVE
 from mjgate.store.database import DOWN
 from mjgate.store.failures import note_failure
 from mjgate.store.locks import delivery_lock
@@ -55,7 +56,10 @@ class Jobs:
         self._deliverer: Deliverer | None = None
         self._app = procrastinate.App(
             connector=procrastinate.PsycopgConnector(
-                conninfo=uri, min_size=1, max_size=4, kwargs={"application_name": "mjgate jobs"}
+                conninfo=uri,
+                min_size=1,
+                max_size=4,
+                kwargs={"application_name": "mjgate jobs", **KEEPALIVE},
             )
         )
         gate.store.changes.on_tasks(lambda _: self.deliver())

@@ -39,6 +39,14 @@ async def test_a_refused_run_raises_its_error_and_the_next_one_works(double: Sta
     assert [(3, 6, "é")] == await double.run([b"{3}"])
 
 
+async def test_a_host_that_vanishes_is_noticed(store: Store) -> None:
+    connection = await connect(store.uri, NAME)
+    settings = connection.info.get_parameters()
+    await connection.close()
+
+    assert ("10", "20000") == (settings["keepalives_idle"], settings["tcp_user_timeout"])
+
+
 async def test_a_statement_that_cannot_be_prepared_leaves_no_connection(store: Store) -> None:
     connection = await connect(store.uri, NAME)
 

@@ -322,6 +322,69 @@ async def test_what_is_told_to_be_held_stays_held_however_often_the_connection_b
     assert [("sending",)] * 3 == query(store, "select phase from tasks")
 
 
+async def test_what_a_lost_connection_writes_after_all_is_held(store: Store) -> None:
+    client = await token(store)
+    async with locked(store, client) as lock:
+        waiters = [asyncio.create_task(store.writer.admit(intent(n, client))) for n in (1, 2)]
+        await until(lambda: waiting(store))
+        query(
+            store,
+            "insert into tasks (id, token_id, channel_id, action, model, price, phase, marker, "
+            "send_deadline, status, submit_ms) values "
+            "(1, 1, 1, 'IMAGINE', 'm', 0, 'sending', 'm', now(), 'NOT_START', 1)",
+        )
+        await lock.commit()
+
+    assert [HELD] * 2 == await asyncio.gather(*waiters)
+    assert [(2, "hold")] == ledger(store)
+
+
+READ_ONLY = """
+do $$ begin
+  execute format('alter database %I set default_transaction_read_only = {}', current_database());
+end $$
+"""
+
+
+async def test_an_outcome_outlives_a_database_that_only_reads(store: Store) -> None:
+    client = await token(store)
+    await store.writer.admit(intent(1, client))
+    with psycopg.connect(store.uri, autocommit=True) as before:
+        before.execute(READ_ONLY.format("on"))
+        terminate(store.uri, "mjgate writer")
+        outcome = asyncio.create_task(store.writer.settle(settled(1, upstream_id="theirs")))
+        await until(lambda: not outcome.done() and writers(store))
+        before.execute(READ_ONLY.format("off"))
+        await outcome
+
+    assert [("running", "theirs")] == query(store, "select phase, upstream_id from tasks")
+
+
+async def test_stopping_where_a_database_only_reads_gives_up(store: Store) -> None:
+    client = await token(store)
+    writer = Writer(store.uri, 100)
+    await writer.start()
+    with psycopg.connect(store.uri, autocommit=True) as before:
+        before.execute(READ_ONLY.format("on"))
+        terminate(store.uri, "mjgate writer")
+        waiter = asyncio.create_task(writer.admit(intent(1, client)))
+        await asyncio.sleep(0)
+
+        await writer.stop()
+        before.execute(READ_ONLY.format("off"))
+
+    with pytest.raises(StoreDown):
+        await waiter
+
+
+def writers(store: Store) -> int:
+    """How many connections the writers have now."""
+    [(count,)] = query(
+        store, "select count(*) from pg_stat_activity where application_name = %s", "mjgate writer"
+    )
+    return int(count)
+
+
 async def test_a_deadlock_repeats_the_batch(store: Store) -> None:
     first, second = await token(store), await token(store)
     async with locked(store, second) as lock:

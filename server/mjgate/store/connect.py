@@ -1,17 +1,29 @@
 """How this program connects to PostgreSQL."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from typing import Any
 
 from psycopg import AsyncConnection
 
 _TIMEOUT_S = 5
+KEEPALIVE: Mapping[str, Any] = {
+    "keepalives_idle": 10,
+    "keepalives_interval": 3,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 20_000,
+}
+"""libpq's settings by which a host that has vanished is noticed within twenty seconds."""
 
 
 async def connect(uri: str, name: str) -> AsyncConnection:
     """A connection of its own, in autocommit; `name` is what operators see it as."""
     connection = await AsyncConnection.connect(
-        uri, autocommit=True, connect_timeout=_TIMEOUT_S, application_name=f"mjgate {name}"
+        uri,
+        autocommit=True,
+        connect_timeout=_TIMEOUT_S,
+        application_name=f"mjgate {name}",
+        **KEEPALIVE,
     )
     async with prepared(connection):
         await tune(connection)

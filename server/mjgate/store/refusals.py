@@ -14,8 +14,8 @@ REFUSALS = (
 )
 
 
-LOST = (psycopg.OperationalError, psycopg.InterfaceError)
-"""What psycopg raises for a connection that is gone, or cannot be made."""
+LOST = (psycopg.OperationalError, psycopg.InterfaceError, errors.ReadOnlySqlTransaction)
+"""What psycopg raises for a connection that is gone, cannot be made, or leads to a standby."""
 
 
 def first_line(error: Exception) -> str:

@@ -32,6 +32,7 @@ _RETRY_S = 0.1
 _GIVE_UP_S = 2.0
 _PATIENCE_S = 15.0
 _PATROLS = 10
+_IDS = "tasks_pkey"
 _REPEATABLE = (errors.DeadlockDetected, errors.SerializationFailure)
 
 
@@ -136,6 +137,13 @@ class Writer:
         while batch := [row for row in batch if not row.left]:
             try:
                 decided = await self._commit(batch)
+            except errors.UniqueViolation as error:
+                # Ids are ours alone: a commit of a lost connection came through after all.
+                if error.diag.constraint_name == _IDS:
+                    batch = await self._reconnect(batch)
+                else:
+                    await self._divide(batch, RowRefused(first_line(error)))
+                    return
             except REFUSALS as error:
                 await self._divide(batch, RowRefused(first_line(error)))
                 return
@@ -169,8 +177,13 @@ class Writer:
 
     async def _reconnect(self, batch: Sequence[_Row]) -> Sequence[_Row]:
         """A new connection, and of the batch what its last commit did not write."""
+        reason = "the database cannot be written"
         while True:
             await asyncio.sleep(_RETRY_S)
+            if time.monotonic() > self._give_up:
+                for row in batch:
+                    _fail(row, StoreDown(reason))
+                return []
             try:
                 await self._live.close()
                 connection = await self._connect()
@@ -180,10 +193,7 @@ class Writer:
                 self._statement = await self._open(connection)
                 return batch
             except Exception as error:
-                if time.monotonic() > self._give_up:
-                    for row in batch:
-                        _fail(row, StoreDown(first_line(error)))
-                    return []
+                reason = first_line(error)
 
     async def _unwritten(
         self, connection: AsyncConnection, batch: Sequence[_Row]
