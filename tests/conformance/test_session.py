@@ -212,8 +212,35 @@ def test_a_submit_is_sent_again_only_with_a_key(more: Mapping[str, str], times: 
         with asking(script, allow_submits=9) as asked:
             asked.session.post(IMAGINE, PROMPT, headers=more)
             assert times == len(asked.server.arrivals)
-            # Nobody knows whether it was accepted.
-            assert 8 == asked.session.allowance.left
+            # Nobody knows whether it was accepted, each time.
+            assert 9 - times == asked.session.allowance.left
+
+
+def test_a_submit_is_not_sent_again_where_no_other_is_allowed() -> None:
+    for script in (scripts(refusal(502, "upstream_refused")), scripts(b"")):
+        with asking(script, allow_submits=2) as asked:
+            asked.session.post(IMAGINE, PROMPT, headers={"Idempotency-Key": "a"})
+            assert 2 == len(asked.server.arrivals)
+
+
+@pytest.mark.parametrize(
+    ("answer", "rule"),
+    [
+        ({**TASK, "status": {}}, "tasks_go_forward"),
+        (
+            {"code": 1, "description": "d", "result": "\ud800", "properties": {}},
+            "submitted_fetchable",
+        ),
+    ],
+)
+def test_what_cannot_be_judged_breaks_a_rule_and_ends_nothing(answer: Any, rule: str) -> None:
+    odd = scripts(reply(200, json.dumps(answer).encode(), headers()))
+    with asking(odd, allow_submits=3) as asked:
+        if rule == "tasks_go_forward":
+            asked.session.fetch(str(TASK["id"]))
+        else:
+            asked.session.post(IMAGINE, PROMPT)
+        assert rule in asked.failures
 
 
 def test_a_request_that_asks_for_a_fault_may_get_one() -> None:

@@ -177,8 +177,8 @@ def run(
             finally:
                 progress.close()
             verdict = outputs.store(apply(known, verdict, datetime.now(UTC).date()))
-            _print(verdict, folder, as_json=as_json)
             outputs.write(verdict)
+            _print(verdict, folder, as_json=as_json)
     sys.exit(verdict.exit_code)
 
 
@@ -218,8 +218,8 @@ def client(
         click.echo(f"seed {seed}", err=True)
         verdict = replace(run_client(name, seed=seed, max_examples=max_examples), least=least)
         verdict = apply(known, verdict, datetime.now(UTC).date())
-        _print(verdict, folder, as_json=as_json)
         outputs.write(verdict)
+        _print(verdict, folder, as_json=as_json)
     sys.exit(verdict.exit_code)
 
 

@@ -65,6 +65,14 @@ class Allowance:
             self.spent += 1
             return True
 
+    def again(self) -> bool:
+        """Takes one more, for a submit of which nobody can say; whether there was one."""
+        with self._lock:
+            if not self.left:
+                return False
+            self.spent += 1
+            return True
+
     def told(self, request: Request, answer: Answer | None, taken: bool) -> bool:
         """Notes what came of a request; whether it was accepted beyond what was allowed."""
         if not costly(request):

@@ -184,6 +184,11 @@ class Filler:
         return _PLACEHOLDER.sub(lambda found: self._values[found[1]], text)
 
 
+def _sought(value: str) -> bytes:
+    """A value of an answer as a request would have it, also one that is no UTF-8."""
+    return value.encode("utf-8", "surrogatepass")
+
+
 _PLACEHOLDER = re.compile(r"\{\{(target|given [0-9]+)\}\}")
 
 
@@ -196,7 +201,7 @@ def _steps(exchanges: Sequence[Exchange], target: str) -> Iterator[Step]:
         later = [_bytes(each.request) for each in plain[number + 1 :]]
         mine = {}
         for source, value in _sources(exchange.answer):
-            if value not in known and any(value.encode() in each for each in later):
+            if value not in known and any(_sought(value) in each for each in later):
                 known[value] = f"given {len(known) + 1}"
                 mine[known[value]] = source
         gives.append(mine)

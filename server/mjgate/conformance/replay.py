@@ -104,7 +104,10 @@ def _send(session: Session, case: StoredCase) -> str | None:
         if request is None or costly(request) or _broken(session, case):
             return None
         time.sleep(_LOOK_PAUSE_S)
-        session.ask(request)
+        try:
+            session.ask(request)
+        except Withheld as why:
+            return f"it was not looked at to the end: {why}"
     return None
 
 

@@ -217,7 +217,8 @@ class Session:
             self._count("requests were turned away to the end (429), and not judged")
         elif answer is not None:
             self._judge(exchange, expected, answer)
-            self._follow(exchange, expected, answer)
+            with self._judging("submitted_fetchable", exchange):
+                self._follow(exchange, expected, answer)
         if self.habits.enough(self.findings):
             raise Ended("enough was found", gone=False)
         return exchange
@@ -250,7 +251,7 @@ class Session:
             except NoAnswer as why:
                 # To wait twice for what hangs says as much as to wait four times.
                 given_up = last or (why.slow and tried > 0)
-                if given_up or not (again or not why.sent):
+                if given_up or (why.sent and not (again and self._may_again(request))):
                     self._silence(request, label, str(why))
                     return None
                 self._count("requests were sent again, since no answer came")
@@ -270,12 +271,17 @@ class Session:
             self._count("times the server asked to wait (429)")
             self._judge_form(request, answer)
             return self._pause(_seconds(answer))
-        if answer.status in (502, 503, 504) and again and not self.habits.expects_faults(request):
+        faulty = answer.status in (502, 503, 504) and not self.habits.expects_faults(request)
+        if faulty and again and self._may_again(request):
             self._count(f"requests were sent again after {answer.status}")
             self._judge_form(request, answer)
             given = answer.header("retry-after")
             return self._pause(_PAUSES_S[tried] if given is None else _seconds(answer))
         return False
+
+    def _may_again(self, request: Request) -> bool:
+        """Whether it may be sent once more: a server that forgets its key would draw another."""
+        return not costly(request) or harmless(request) or self.allowance.again()
 
     def _pause(self, seconds: float) -> bool:
         with self._lock:
@@ -321,7 +327,8 @@ class Session:
             for rule in self.findings.rules.values():
                 if rule.judge is not None and self._applies(rule, exchange.request, answer):
                     self._apply(rule, sight)
-            self._recall(sight)
+            with self._judging("tasks_go_forward", exchange):
+                self._recall(sight)
         self.habits.listen(exchange, expected)
 
     def _judge_form(self, request: Request, answer: Answer) -> None:
@@ -346,12 +353,23 @@ class Session:
         try:
             results = list(rule.judge(sight))
         except Exception as error:
-            results = [Broken(f"the answer cannot be judged: {type(error).__name__}")]
+            results = [Broken(unjudged(error))]
         for result in results:
             if result is None:
                 self.findings.held(rule.name, sight.exchange.operation or "")
             else:
                 self._tell(rule.name, sight.exchange, result.text, result.where or rule.where)
+
+    @contextmanager
+    def _judging(self, rule: str, exchange: Exchange) -> Iterator[None]:
+        """An answer so odd that it cannot be judged breaks the rule, and does not end the run."""
+        try:
+            yield
+        except (Withheld, Ended):
+            raise
+        except Exception as error:
+            with self._lock:
+                self._tell(rule, exchange, unjudged(error), self.findings.rules[rule].where)
 
     def _tell(self, rule: str, exchange: Exchange, text: str, where: str) -> None:
         story = self._story.name if self._story else ""
@@ -434,7 +452,11 @@ class Session:
             told = steps[: steps.index(led[-1]) + 1] if led[-1] in steps else [*steps, led[-1]]
             return (*(each for each in led[:-1] if each not in told), *told)
         text = led[-1].request.url.encode() + (led[-1].request.body or b"")[:MOST_ORIGIN_BODY]
-        origins = [each for task_id, each in self._origins.items() if task_id.encode() in text]
+        origins = [
+            each
+            for task_id, each in self._origins.items()
+            if task_id.encode("utf-8", "surrogatepass") in text
+        ]
         return (*(each for each in origins if each not in led), *led)
 
     def _cover(self, exchange: Exchange, expected: Expectation, answer: Answer) -> None:
@@ -476,6 +498,11 @@ def _gives(request: Request, place: str, name: str) -> bool:
 def _label(expected: Expectation) -> str:
     """The operation as a failure names it; empty for none."""
     return expected.operation.label if expected.operation else ""
+
+
+def unjudged(error: Exception) -> str:
+    """What is said of an answer that no rule could read."""
+    return f"the answer cannot be judged: {type(error).__name__}"
 
 
 def _has_key(request: Request) -> bool:

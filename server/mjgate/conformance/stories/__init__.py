@@ -7,6 +7,8 @@ needs. They are told in the order of their worth.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from mjgate.conformance.allowance import Withheld
+from mjgate.conformance.session import Ended, unjudged
 from mjgate.conformance.stories.around import callbacks, key, key_race, keys_apart, tenants
 from mjgate.conformance.stories.change import list_of_two, long_prompt, one_change, other_changes
 from mjgate.conformance.stories.follow import picture
@@ -89,7 +91,12 @@ def _needs(stage: Stage, story: Story) -> int:
 
 def tell(stage: Stage, story: Story) -> None:
     with stage.session.story(story.name):
-        story.tells(stage)
+        try:
+            story.tells(stage)
+        except (Withheld, Ended):
+            raise
+        except Exception as error:
+            stage.session.broke(next(iter(story.rules), "answers"), unjudged(error))
 
 
 def wants(stage: Stage, story: Story) -> str | None:

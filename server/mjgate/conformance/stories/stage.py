@@ -166,7 +166,7 @@ def accepted(exchange: Exchange) -> str | None:
 
 def pause(times: int) -> None:
     """Between two looks at a server that does not let wait: ever longer, at most two seconds."""
-    time.sleep(min(2.0, 0.05 * 1.5**times))
+    time.sleep(min(2.0, 0.05 * 1.5 ** min(times, 20)))
 
 
 def path_of(address: str) -> str:
