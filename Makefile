@@ -1,7 +1,7 @@
 # Every word here is also what CI says. `make` alone explains them.
 PYTHON ?= python3
 BIN := .venv/bin
-TESTERS ?= 4
+TESTERS ?= 2
 .DEFAULT_GOAL := help
 .PHONY: help install tools test-tools run test check generate fuzz soak bench bench-follow bench-tools constraints clean breaking release
 
