@@ -52,7 +52,7 @@ async def test_when_the_process_that_follows_is_killed_another_takes_over(
 
                 began = time.monotonic()
                 await first.killed()
-                [taken] = await until(lambda: ask(database, FOLLOWED, CHANNEL), 75)
+                [taken] = await until(lambda: ask(database, FOLLOWED, CHANNEL), 40)
                 print(f"taken over after {time.monotonic() - began:.1f} s")
 
                 assert follower != taken

@@ -39,7 +39,7 @@ async def test_a_refused_run_raises_its_error_and_the_next_one_works(double: Sta
     assert [(3, 6, "é")] == await double.run([b"{3}"])
 
 
-async def test_a_host_that_vanishes_is_noticed(store: Store) -> None:
+async def test_a_connection_is_set_to_notice_a_host_that_vanishes(store: Store) -> None:
     connection = await connect(store.uri, NAME)
     settings = connection.info.get_parameters()
     await connection.close()

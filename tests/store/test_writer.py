@@ -264,6 +264,16 @@ async def test_a_connection_lost_with_a_batch_on_it_loses_and_doubles_nothing(
     assert (5 * PRICE, 0) == money(store, client)
 
 
+def write_first(store: Store) -> None:
+    """Writes task 1 as a commit would whose connection was lost before it could say so."""
+    query(
+        store,
+        "insert into tasks (id, token_id, channel_id, action, model, price, phase, marker, "
+        "send_deadline, status, submit_ms) values "
+        "(1, 1, 1, 'IMAGINE', 'm', 0, 'sending', 'm', now(), 'NOT_START', 1)",
+    )
+
+
 async def test_what_was_written_before_the_connection_broke_is_not_written_again(
     store: Store,
 ) -> None:
@@ -271,12 +281,7 @@ async def test_what_was_written_before_the_connection_broke_is_not_written_again
     async with locked(store, client) as lock:
         waiters = [asyncio.create_task(store.writer.admit(intent(n, client))) for n in (1, 2)]
         await until(lambda: waiting(store))
-        query(
-            store,
-            "insert into tasks (id, token_id, channel_id, action, model, price, phase, marker, "
-            "send_deadline, status, submit_ms) values "
-            "(1, 1, 1, 'IMAGINE', 'm', 0, 'sending', 'm', now(), 'NOT_START', 1)",
-        )
+        write_first(store)
         terminate(store.uri, "mjgate writer")
         await lock.commit()
 
@@ -303,12 +308,7 @@ async def test_what_is_told_to_be_held_stays_held_however_often_the_connection_b
     async with locked(store, client) as lock:
         waiters = [asyncio.create_task(store.writer.admit(intent(n, client))) for n in (1, 2)]
         await until(lambda: waiting(store))
-        query(
-            store,
-            "insert into tasks (id, token_id, channel_id, action, model, price, phase, marker, "
-            "send_deadline, status, submit_ms) values "
-            "(1, 1, 1, 'IMAGINE', 'm', 0, 'sending', 'm', now(), 'NOT_START', 1)",
-        )
+        write_first(store)
         # What is known can be asked for, and nothing can be prepared.
         query(store, "alter function commit_batch rename to away")
         terminate(store.uri, "mjgate writer")
@@ -327,12 +327,7 @@ async def test_what_a_lost_connection_writes_after_all_is_held(store: Store) -> 
     async with locked(store, client) as lock:
         waiters = [asyncio.create_task(store.writer.admit(intent(n, client))) for n in (1, 2)]
         await until(lambda: waiting(store))
-        query(
-            store,
-            "insert into tasks (id, token_id, channel_id, action, model, price, phase, marker, "
-            "send_deadline, status, submit_ms) values "
-            "(1, 1, 1, 'IMAGINE', 'm', 0, 'sending', 'm', now(), 'NOT_START', 1)",
-        )
+        write_first(store)
         await lock.commit()
 
     assert [HELD] * 2 == await asyncio.gather(*waiters)

@@ -137,16 +137,11 @@ class Writer:
         while batch := [row for row in batch if not row.left]:
             try:
                 decided = await self._commit(batch)
-            except errors.UniqueViolation as error:
-                # Ids are ours alone: a commit of a lost connection came through after all.
-                if error.diag.constraint_name == _IDS:
-                    batch = await self._reconnect(batch)
-                else:
+            except REFUSALS as error:
+                if not _came_through(error):
                     await self._divide(batch, RowRefused(first_line(error)))
                     return
-            except REFUSALS as error:
-                await self._divide(batch, RowRefused(first_line(error)))
-                return
+                batch = await self._reconnect(batch)
             except _REPEATABLE:
                 continue
             except LOST:
@@ -240,6 +235,11 @@ def _first(settlements: Sequence[Settlement]) -> list[Settlement]:
     for each in settlements:
         firsts.setdefault(each.id, each)
     return list(firsts.values())
+
+
+def _came_through(error: Exception) -> bool:
+    """Whether a commit of a lost connection did after all: ids are ours alone."""
+    return isinstance(error, errors.UniqueViolation) and error.diag.constraint_name == _IDS
 
 
 def _fail(row: _Row, error: Exception) -> None:
