@@ -18,7 +18,7 @@ from mjgate.conformance.cases import (
     to_json,
 )
 from mjgate.conformance.contract_view import IMAGINE, LIST
-from mjgate.conformance.exchange import Exchange, Request
+from mjgate.conformance.exchange import Answer, Exchange, Request
 from mjgate.conformance.verdict import CannotRun, Failure, Verdict
 from tests.conformance.exchanges import TARGET, answer, error, request
 
@@ -100,9 +100,19 @@ def test_each_failure_is_stored_and_named(tmp_path: Path) -> None:
     assert first.case == store(VERDICT, tmp_path).failures[0].case
     read = read_case(tmp_path / first.case)
     plain = case_of(FAILURE, VERDICT)
-    steps = tuple(replace(step, answer=None) for step in plain.steps)
-    assert replace(plain, steps=steps) == read
+    assert plain == read
     assert json.loads(stored) == to_json(plain)
+
+
+@pytest.mark.parametrize(
+    ("came", "draws"), [(answer(200, MADE), 1), (error(400, "invalid_request"), 0), (None, 0)]
+)
+def test_what_was_drawn_though_it_had_to_be_refused_may_be_drawn_again(
+    came: Answer | None, draws: int
+) -> None:
+    blank = Exchange(request("POST", IMAGINE, {"prompt": ""}), came)
+    case = case_of(replace(FAILURE, exchanges=(SUBMIT, FETCH, blank)), VERDICT)
+    assert (1 + draws, 1) == (case.submits, case.orders)
 
 
 def test_nothing_is_written_where_nothing_failed(tmp_path: Path) -> None:

@@ -1,7 +1,9 @@
 """One failure of a kind is kept, the one that is easiest to read; all are counted."""
 
+from dataclasses import replace
+
 from mjgate.conformance.exchange import Exchange
-from mjgate.conformance.findings import MOST_FAILURES, MOST_NOTES, Findings
+from mjgate.conformance.findings import MOST_FAILURES, MOST_KEPT, MOST_NOTES, TOO_MANY, Findings
 from mjgate.conformance.profile import Profile
 from mjgate.conformance.rules import BY_NAME
 from tests.conformance.exchanges import answer, request
@@ -48,9 +50,20 @@ def test_there_is_an_end_to_what_is_kept() -> None:
         found.broke("no_server_error", "", f"{number}", "#", ())
     for number in range(MOST_NOTES + 2):
         found.note(f"note {number}")
-    assert MOST_FAILURES == len(found.failures())
+    assert MOST_FAILURES + 1 == len(found.failures())
+    assert [2] == [each.times for each in found.failures() if each.text == TOO_MANY]
     assert MOST_NOTES + 1 == len(found.said())
     assert found.said()[-1].startswith("2 failures were not kept")
+
+
+def test_of_a_large_answer_no_more_is_kept_than_is_read() -> None:
+    found = findings()
+    large = replace(exchange(1), answer=answer(500, b"x" * (MOST_KEPT + 1)))
+    found.broke("no_server_error", "", "500", "#", (large,))
+    (failure,) = found.failures()
+    kept = failure.exchanges[0].answer
+    assert kept is not None
+    assert MOST_KEPT == len(kept.body)
 
 
 def test_what_could_be_seen_is_there_with_nothing() -> None:

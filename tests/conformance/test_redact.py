@@ -34,6 +34,25 @@ def test_no_report_of_a_server_that_shows_its_tokens_shows_them(token: str) -> N
         assert MARK in report
 
 
+@pytest.mark.parametrize(
+    "written",
+    [
+        r"mj-1\/\"\u00E9",
+        r"\u006d\u006A-1/\u0022é",
+        "%6dj%2D1%2f%22%c3%a9",
+        "mj-1&#x2F;&quot;&#233;",
+        "mj-1/&#34;&#x00E9;",
+    ],
+)
+def test_a_token_is_known_however_it_is_written(written: str) -> None:
+    shown = Exchange(exchange().request, Answer(200, (), f"<{written}>".encode()))
+    found = redacted(verdict(failures=(failure(f"<{written}>", exchanges=(shown,)),)), [TOKEN])
+    (hidden,) = found.failures
+    assert f"<{MARK}>" == hidden.text
+    assert hidden.exchanges[0].answer is not None
+    assert f"<{MARK}>".encode() == hidden.exchanges[0].answer.body
+
+
 def test_all_else_stays_as_it_was() -> None:
     assert FAILED == redacted(FAILED, [TOKEN, "", "1"])
     sent = exchange(sent=None)

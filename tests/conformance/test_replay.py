@@ -131,6 +131,52 @@ def test_a_case_that_submits_needs_an_allowance(tmp_path: Path) -> None:
     assert [] == server.arrivals
 
 
+def test_what_was_drawn_against_the_contract_is_not_drawn_again_unasked(tmp_path: Path) -> None:
+    def lax(arrival: Arrival) -> bytes:
+        made = {"code": 1, "description": "", "properties": {}, "result": ID}
+        drawn = arrival.path.endswith("imagine") and arrival.body != b"{}"
+        return reply(200, made) if drawn else refusal(404, "not_found")
+
+    steps = [_step("POST", "/mj/submit/imagine", '{"prompt": ""}', reply_=(200, '{"code": 1}'))]
+    about = {"operation": "POST /mj/submit/imagine", "steps": steps}
+    for rule in ("bad_refused", "nothing_bought"):
+        path = write(tmp_path, rule=rule, **about)
+        with scripted(lax) as server:
+            options = Options(url=server.url, token=TOKEN)
+            unasked = sent(path, options)
+            assert (False, "needs --allow-submits 1") == (unasked.sent, unasked.text)
+            assert [] == server.arrivals
+            assert sent(path, replace(options, allow_submits=1)).again
+
+
+@pytest.mark.parametrize(
+    ("step", "rule", "text"),
+    [
+        (("GET", "/v1/key"), "no_server_error", "its last request was turned away (429)"),
+        (("GET", "/v1/key"), "error_shape", "the rule was kept"),
+        (("POST", "/mj/submit/imagine"), "no_server_error", "its last request was not answered"),
+    ],
+)
+def test_what_was_put_off_to_the_end_says_nothing(
+    tmp_path: Path, step: tuple[str, str], rule: str, text: str
+) -> None:
+    def busy(arrival: Arrival) -> bytes:
+        if arrival.method == "POST":
+            return b""
+        late = arrival.path == "/v1/key"
+        return refusal(429, "rate_limited", retry_after="0") if late else refusal(404, "not_found")
+
+    method, path = step
+    body = '{"prompt": "a red fox"}' if method == "POST" else None
+    steps = [_step(method, path, body)]
+    case = write(tmp_path, rule=rule, operation=f"{method} {path}", steps=steps)
+    with scripted(busy) as server:
+        result = sent(case, Options(url=server.url, token=TOKEN, allow_submits=1))
+    assert not result.again
+    assert (text == "the rule was kept") == result.sent
+    assert result.text.startswith(text) or result.sent
+
+
 RULES_OF_STORIES = [(each.name, rule) for each in STORIES for rule in each.rules]
 
 
@@ -215,9 +261,27 @@ def test_a_case_cannot_be_sent_to_a_server_that_went_away(tmp_path: Path) -> Non
 
 
 def _gets(path: str, number: int = 1) -> list[dict[str, object]]:
-    request: dict[str, object] = {"method": "GET", "url": f"{{{{target}}}}{path}", "headers": []}
-    more = {"body": None, "sender": "token", "form": "mj-api-secret"}
-    return [{"request": request | more, "gives": {}, "pause_ms": 0}] * number
+    return [_step("GET", path)] * number
+
+
+def _step(
+    method: str, path: str, body: str | None = None, reply_: tuple[int, str] | None = None
+) -> dict[str, object]:
+    request = {
+        "method": method,
+        "url": f"{{{{target}}}}{path}",
+        "headers": [["Content-Type", "application/json"]] if body else [],
+        "body": body and {"text": body},
+        "sender": "token",
+        "form": "mj-api-secret",
+    }
+    came = reply_ and {
+        "status": reply_[0],
+        "headers": [["content-type", "application/json"]],
+        "body": {"text": reply_[1]},
+        "after_ms": 1,
+    }
+    return {"request": request, "gives": {}, "pause_ms": 0, "answer": came}
 
 
 def test_a_case_of_a_story_tells_the_story_again(tmp_path: Path) -> None:

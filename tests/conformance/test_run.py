@@ -68,6 +68,7 @@ def test_an_address_that_nothing_can_have_cannot_be_asked(url: str) -> None:
 
 def test_an_address_may_have_a_path_and_a_slash() -> None:
     assert "https://a.example/mj-fast" == base_of("https://a.example/mj-fast/")
+    assert "https://a.example/mj-Fast" == base_of("HTTPS://A.example/mj-Fast")
 
 
 def test_a_server_that_is_not_there_cannot_be_asked() -> None:

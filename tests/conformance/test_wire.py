@@ -114,23 +114,34 @@ def test_an_answer_that_comes_too_late_is_none() -> None:
             Wire(TOKENS, 0.2).send(Request("GET", address))
 
 
-def test_an_answer_without_end_is_none() -> None:
+@pytest.mark.parametrize(
+    ("first", "ever", "said"),
+    [
+        (
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
+            b"1\r\nx\r\n" * 100,
+            "does not end",
+        ),
+        (b"", b"HTTP/1.1 100 Continue\r\n\r\n", "no whole answer came in time"),
+    ],
+)
+def test_an_answer_without_end_is_none(first: bytes, ever: bytes, said: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        pouring = threading.Thread(target=_pour, args=[listener])
+        pouring = threading.Thread(target=_pour, args=[listener, first, ever])
         pouring.start()
-        with pytest.raises(NoAnswer, match="does not end"):
+        with pytest.raises(NoAnswer, match=said):
             Wire(TOKENS, 0.2).send(Request("GET", f"http://127.0.0.1:{listener.getsockname()[1]}"))
         pouring.join()
 
 
-def _pour(listener: socket.socket) -> None:
-    """Answers one request with a body that ends when nobody listens any more."""
+def _pour(listener: socket.socket, first: bytes, ever: bytes) -> None:
+    """Answers one request with what ends when nobody listens any more."""
     connection, _ = listener.accept()
     with connection, suppress(OSError):
         connection.recv(65536)
-        connection.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+        connection.sendall(first)
         while True:
-            connection.sendall(b"1\r\nx\r\n" * 100)
+            connection.sendall(ever)
 
 
 def test_only_tokens_that_no_word_can_be_are_secrets() -> None:

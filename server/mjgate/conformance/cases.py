@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from mjgate.conformance.allowance import costly, harmless, is_accepted
 from mjgate.conformance.exchange import Answer, Exchange, Request
 from mjgate.conformance.oracle import json_of
 from mjgate.conformance.rules import at
@@ -41,7 +42,19 @@ class Step:
     pause_ms: int = 0
     """That passed before it."""
     answer: Answer | None = None
-    """What came when the case was found; for reading alone."""
+    """What came when the case was found."""
+
+    @property
+    def orders(self) -> bool:
+        """Whether its request may draw a picture."""
+        return costly(self.request) and not harmless(self.request)
+
+    @property
+    def draws(self) -> bool:
+        """Whether it orders a picture, or has drawn one that must be refused."""
+        if self.orders:
+            return True
+        return costly(self.request) and self.answer is not None and is_accepted(self.answer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +74,12 @@ class StoredCase:
     @property
     def submits(self) -> int:
         """How many of its steps may draw a picture."""
-        from mjgate.conformance.allowance import costly, harmless
+        return sum(step.draws for step in self.steps)
 
-        requests = [step.request for step in self.steps]
-        return sum(costly(each) and not harmless(each) for each in requests)
+    @property
+    def orders(self) -> int:
+        """How many of them may do so by the contract."""
+        return sum(step.orders for step in self.steps)
 
 
 def store(verdict: Verdict, folder: Path) -> Verdict:
@@ -142,6 +157,7 @@ def read_case(path: Path) -> StoredCase:
                     Request.from_json(each["request"]),
                     {str(key): str(value) for key, value in each["gives"].items()},
                     min(MOST_PAUSE_MS, int(each["pause_ms"])),
+                    _answer(each.get("answer")),
                 )
                 for each in stored["steps"]
             ),
@@ -150,6 +166,10 @@ def read_case(path: Path) -> StoredCase:
         raise CannotRun(f"{path} cannot be read: {error.strerror}") from None
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise CannotRun(f"{path} is no case: {type(error).__name__}") from None
+
+
+def _answer(stored: Mapping[str, Any] | None) -> Answer | None:
+    return None if stored is None else Answer.from_json(stored)
 
 
 _TEXTS = ("rule", "operation", "text", "where", "story", "target", "profile")

@@ -109,6 +109,15 @@ class Answer:
             "after_ms": self.after_ms,
         }
 
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> "Answer":
+        return cls(
+            status=stored["status"],
+            headers=tuple((name, value) for name, value in stored["headers"]),
+            body=_decoded(stored["body"]),
+            after_ms=stored["after_ms"],
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Exchange:

@@ -11,6 +11,9 @@ from mjgate.conformance.verdict import Failure, Seen, Waived
 
 MOST_FAILURES = 500
 MOST_NOTES = 100
+MOST_KEPT = 256 * 1024
+"""Bytes of an answer that are kept with a failure."""
+TOO_MANY = "it was broken in more ways than are kept"
 
 
 @dataclass(slots=True)
@@ -49,17 +52,23 @@ class Findings:
         exchanges: tuple[Exchange, ...],
         story: str = "",
     ) -> None:
-        """Keeps the shortest way to a failure, and counts the others."""
+        """Keeps the shortest way to a failure, and counts the others.
+
+        Of more than `MOST_FAILURES` ways each rule keeps one more, so that a baseline that knows
+        the others does not excuse what it has never seen.
+        """
         if not self.asks(rule):
             return
         self.applied[rule, operation] += 1
         if exchanges and self._lets_pass(rule, exchanges[-1], text):
             return
+        exchanges = tuple(map(_cut, exchanges))
         failure = Failure(rule, operation, text, where, exchanges, story=story)
         before = self.found.get(failure.key)
         if before is None and len(self.found) >= MOST_FAILURES:
-            self.counts["failures were not kept, since there are too many"] += 1
-            return
+            self.counts["failures were not kept each, since there are too many"] += 1
+            failure = replace(failure, text=TOO_MANY)
+            before = self.found.get(failure.key)
         if before is not None and _size(before.exchanges) <= _size(exchanges):
             failure = before
         times = before.times + 1 if before else 1
@@ -109,6 +118,14 @@ class Findings:
 
     def _waivers(self, rule: str) -> Iterator[Waiver]:
         return (each for each in self.profile.waivers if each.rule == rule)
+
+
+def _cut(exchange: Exchange) -> Exchange:
+    """With no more of its answer than is kept."""
+    answer = exchange.answer
+    if answer is None or len(answer.body) <= MOST_KEPT:
+        return exchange
+    return replace(exchange, answer=replace(answer, body=answer.body[:MOST_KEPT]))
 
 
 def _size(exchanges: tuple[Exchange, ...]) -> tuple[int, int]:

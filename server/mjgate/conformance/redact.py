@@ -4,10 +4,10 @@ A token never stands in a request that is kept. An answer that shows one breaks 
 then be in every report.
 """
 
-import json
-from collections.abc import Iterable, Iterator
+import html
+import re
+from collections.abc import Iterable
 from dataclasses import replace
-from urllib.parse import quote
 
 from mjgate.conformance.exchange import Answer, Exchange, Request
 from mjgate.conformance.verdict import Failure, Verdict
@@ -29,8 +29,10 @@ def redacted(verdict: Verdict, secrets: Iterable[str]) -> Verdict:
 
 class _Hide:
     def __init__(self, secrets: Iterable[str]) -> None:
-        forms = {form for secret in secrets if len(secret) >= LEAST for form in _forms(secret)}
-        self._forms = sorted(forms, key=lambda form: (-len(form), form))
+        kept = sorted({each for each in secrets if len(each) >= LEAST}, key=len, reverse=True)
+        pattern = "|".join("".join(map(_written, secret)) for secret in kept) or "(?!)"
+        self._in_text = re.compile(pattern)
+        self._in_bytes = re.compile(pattern.encode())
 
     def failure(self, failure: Failure) -> Failure:
         exchanges = tuple(map(self._exchange, failure.exchanges))
@@ -38,9 +40,7 @@ class _Hide:
         return replace(failure, text=text, detail=detail, exchanges=exchanges)
 
     def text(self, text: str) -> str:
-        for form in self._forms:
-            text = text.replace(form, MARK)
-        return text
+        return self._in_text.sub(MARK, text)
 
     def _exchange(self, exchange: Exchange) -> Exchange:
         answer = exchange.answer and self._answer(exchange.answer)
@@ -58,14 +58,18 @@ class _Hide:
         return tuple((self.text(name), self.text(value)) for name, value in headers)
 
     def _bytes(self, body: bytes) -> bytes:
-        for form in self._forms:
-            body = body.replace(form.encode(), MARK.encode())
-        return body
+        return self._in_bytes.sub(MARK.encode(), body)
 
 
-def _forms(secret: str) -> Iterator[str]:
-    """As it is, as in an address, as in JSON."""
-    yield secret
-    yield quote(secret, safe="")
-    yield json.dumps(secret)[1:-1]
-    yield json.dumps(secret, ensure_ascii=False)[1:-1]
+def _written(sign: str) -> str:
+    """A pattern of all ways to write a sign: plain, as in JSON, in an address, in a page."""
+    halves = sign.encode("utf-16-be").hex(" ", 2).split()
+    forms = (
+        re.escape(sign),
+        rf"\\{re.escape(sign)}",
+        "(?i:" + "".join(rf"\\u{half}" for half in halves) + ")",
+        "(?i:" + "".join(f"%{byte:02x}" for byte in sign.encode()) + ")",
+        f"(?i:&#0*{ord(sign)};|&#x0*{ord(sign):x};)",
+        re.escape(html.escape(sign)),
+    )
+    return f"(?:{'|'.join(forms)})"

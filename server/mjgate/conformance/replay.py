@@ -8,10 +8,11 @@ from pathlib import Path
 from mjgate.conformance.allowance import Withheld, costly
 from mjgate.conformance.cases import Filler, StoredCase, read_case
 from mjgate.conformance.contract_view import Contract
+from mjgate.conformance.exchange import Answer
 from mjgate.conformance.profile import Profile
 from mjgate.conformance.rules import RULES
 from mjgate.conformance.run import Options, base_of, open_session, probe, tell_story
-from mjgate.conformance.session import Ended, Session
+from mjgate.conformance.session import OF_FORM, Ended, Session
 from mjgate.conformance.verdict import CannotRun
 
 _OF_STORIES = frozenset(rule.name for rule in RULES if rule.judge is None) - {"nothing_bought"}
@@ -55,7 +56,12 @@ def replay(
 def _replayed(path: Path, case: StoredCase, options: Options, profile: Profile) -> Replayed:
     if not case.story and case.submits > (options.allow_submits or 0):
         return Replayed(path, case, False, f"needs --allow-submits {case.submits}", sent=False)
-    options = replace(options, url=base_of(options.url or case.target), seed=case.seed)
+    options = replace(
+        options,
+        url=base_of(options.url or case.target),
+        seed=case.seed,
+        allow_submits=_allowed(case, options.allow_submits),
+    )
     session = open_session(options, Contract.load(), profile)
     try:
         probe(session, bool(options.token))
@@ -69,6 +75,14 @@ def _replayed(path: Path, case: StoredCase, options: Options, profile: Profile) 
         raise CannotRun(f"{path}: {why}") from None
     finally:
         session.close()
+
+
+def _allowed(case: StoredCase, most: int | None) -> int | None:
+    """How many submits a server may accept before it has accepted one too many.
+
+    A case of what was bought unasked buys it again only where no more is allowed than it orders.
+    """
+    return case.orders if case.rule == "nothing_bought" and not case.story else most
 
 
 def _unapplied(session: Session, case: StoredCase) -> str | None:
@@ -87,27 +101,37 @@ def _unapplied(session: Session, case: StoredCase) -> str | None:
 
 
 def _send(session: Session, case: StoredCase) -> str | None:
-    """Sends the steps of a case; why not all, where that is so."""
+    """Sends the steps of a case; why its rule cannot be said to hold, where that is so."""
     filler = Filler(session.target)
-    request = None
+    request, answer = None, None
     for step in case.steps:
         try:
             request = filler.fill(step)
         except KeyError:
             return "an earlier step was not answered as it was when the case was found"
         try:
-            filler.learn(step, session.ask(request).answer)
+            answer = session.ask(request).answer
         except Withheld as why:
             return f"it was not sent to its end: {why}"
+        filler.learn(step, answer)
     # What a server does only now and then shows when it is looked at again.
     for _ in range(_LOOKS):
         if request is None or costly(request) or _broken(session, case):
-            return None
+            break
         time.sleep(_LOOK_PAUSE_S)
         try:
-            session.ask(request)
+            answer = session.ask(request).answer
         except Withheld as why:
             return f"it was not looked at to the end: {why}"
+    return _unsaid(case, answer)
+
+
+def _unsaid(case: StoredCase, answer: Answer | None) -> str | None:
+    """Why the last answer says nothing of the rule; None where it does."""
+    if answer is None:
+        return "its last request was not answered"
+    if answer.status == 429 and case.rule not in OF_FORM:
+        return "its last request was turned away (429)"
     return None
 
 

@@ -94,7 +94,9 @@ def open_session(
 
 
 def base_of(url: str) -> str:
-    """The address of a server without a slash at its end.
+    """The address of a server without a slash at its end, its host in small letters.
+
+    So it is what every request to it begins with, and what a stored case has for it.
 
     Raises:
         CannotRun: it is none.
@@ -109,7 +111,7 @@ def base_of(url: str) -> str:
         raise CannotRun(_NO_NAMES)
     if not is_one or parts.query:
         raise CannotRun(wrong)
-    return url.rstrip("/")
+    return f"{parts.scheme}://{parts.netloc.lower()}{parts.path}".rstrip("/")
 
 
 def probe(session: Session, has_token: bool) -> None:

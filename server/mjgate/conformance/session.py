@@ -40,13 +40,14 @@ MOST_MUTE: Final = 3
 MOST_SILENT: Final = 8
 """Requests in a row without an answer, after which the server is taken for gone."""
 _PAUSES_S: Final = (0.1, 0.3, 1.0)
-_OF_FORM: Final = (
+OF_FORM: Final = (
     "content_type",
     "body_matches_schema",
     "headers_match",
     "error_shape",
     "request_id_echoed",
 )
+"""Rules that hold for every answer, also for one that only puts the question off."""
 _ABSENT = object()
 Listener = Callable[[Exchange, Expectation], None]
 
@@ -338,7 +339,7 @@ class Session:
         exchange = Exchange(request, answer, operation)
         sight = Sight(exchange, answer, expected, self.contract, self._secrets)
         with self._lock:
-            for name in _OF_FORM:
+            for name in OF_FORM:
                 if self.findings.asks(name):
                     self._apply(self.findings.rules[name], sight)
 

@@ -1,11 +1,15 @@
 """Sends a request as it stands and brings the whole answer, or says why none came."""
 
+import socket
+import threading
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
-from urllib3 import HTTPHeaderDict, PoolManager, Timeout
+from urllib3 import HTTPConnectionPool, HTTPHeaderDict, HTTPSConnectionPool, PoolManager, Timeout
+from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import (
     ConnectTimeoutError,
     HTTPError,
@@ -14,14 +18,16 @@ from urllib3.exceptions import (
     ReadTimeoutError,
     SSLError,
 )
-from urllib3.response import BaseHTTPResponse
+from urllib3.response import BaseHTTPResponse, HTTPResponse
 
 from mjgate.conformance.exchange import Answer, Request
 from mjgate.conformance.silence import said
 
 BAD_TOKEN: Final = "mj-conformance-is-not-a-token"  # noqa: S105
-MOST_BODY = 64 * 1024 * 1024
+MOST_BODY = 16 * 1024 * 1024
 _CHUNK = 64 * 1024
+_GRACE_S = 0.5
+"""That the headers of an answer may take longer than one read of them."""
 _AGENT = "mjgate-conformance"
 
 
@@ -60,6 +66,7 @@ class Wire:
         self.tokens = tokens
         self._timeout_s = timeout_s
         self._pool = PoolManager(num_pools=4, maxsize=8, retries=False)
+        self._pool.pool_classes_by_scheme = {"http": _Pool, "https": _SecurePool}
 
     def close(self) -> None:
         self._pool.clear()
@@ -104,6 +111,50 @@ class Wire:
             bearer = request.form.lower() == "authorization"
             headers[request.form] = f"Bearer {token}" if bearer else token
         return headers
+
+
+class _Bounded(HTTPConnection):
+    """Its time-out is that of all headers together, whatever comes before and among them.
+
+    A server that sends `100 Continue` for ever, or a letter at a time, is else waited for without
+    end: a socket's own time-out is that of each read.
+    """
+
+    def getresponse(self) -> HTTPResponse:  # type: ignore[override]  # as urllib3 has it
+        sock, is_late = self.sock, threading.Event()
+
+        def end() -> None:
+            is_late.set()
+            with suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)
+
+        assert isinstance(self.timeout, float)
+        timer = threading.Timer(self.timeout + _GRACE_S, end)
+        timer.daemon = True
+        timer.start()
+        response = None
+        try:
+            response = super().getresponse()
+        except Exception:
+            if not is_late.is_set():
+                raise
+        finally:
+            timer.cancel()
+        if response is None or is_late.is_set():
+            raise TimeoutError
+        return response
+
+
+class _SecureBounded(_Bounded, HTTPSConnection):
+    pass
+
+
+class _Pool(HTTPConnectionPool):
+    ConnectionCls = _Bounded
+
+
+class _SecurePool(HTTPSConnectionPool):
+    ConnectionCls = _SecureBounded
 
 
 def _read(response: BaseHTTPResponse, deadline: float) -> bytes:

@@ -73,7 +73,7 @@ def _change_early(stage: Stage, drawn: Drawn) -> Exchange | None:
     made = stage.session.post(CHANGE, change_of(drawn, "REROLL", 1, taskId=drawn.id))
     if accepted(made) is not None:
         return made
-    stage.session.held("changes_only_finished", made.operation or "")
+    stage.check("changes_only_finished", True, "", made)
     return None
 
 

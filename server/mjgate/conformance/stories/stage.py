@@ -16,6 +16,8 @@ from mjgate.conformance.session import Session
 
 PROMPT = "一只红狐在雪中 🦊 naïve “café”"
 STATE = ' 订单 77 🦊 {"a": "b\\c"} '
+UNSAID = (0, 429)
+"""No answer, and one that puts the question off: they say nothing of what was asked."""
 ENDS = ("SUCCESS", "FAILURE", "CANCEL")
 Task = Mapping[str, Any]
 
@@ -83,11 +85,11 @@ class Stage:
         return label not in self.session.profile.absent
 
     def check(self, rule: str, good: bool, text: str, *led: Exchange) -> bool:
-        """Applies a rule once to the last of `led`, unless that was not answered.
+        """Applies a rule once to the last of `led`, unless that was not answered or turned away.
 
-        Of silence `answers` speaks, and nothing else can be said.
+        Of silence `answers` speaks, of 429 a note, and nothing else can be said.
         """
-        if led and led[-1].answer is None:
+        if led and status_of(led[-1]) in UNSAID:
             return good
         if good:
             self.session.held(rule, (led[-1].operation if led else None) or "")
