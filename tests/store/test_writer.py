@@ -7,13 +7,14 @@ import psycopg
 import pytest
 from msgspec.structs import replace
 
-from mjgate.domain.send import HELD, Decision, Verdict
+from mjgate.domain.send import HELD, Claim, Decision, Verdict
 from mjgate.domain.task import Phase
 from mjgate.errors import RowRefused, StoreDown, StoreFull
 from mjgate.store.database import Store
 from mjgate.store.tokens import revoke_token
 from mjgate.store.writer import Writer
 from tests.harness import until
+from tests.store.relay import relayed
 from tests.store.rows import (
     PRICE,
     intent,
@@ -262,6 +263,26 @@ async def test_a_connection_lost_with_a_batch_on_it_loses_and_doubles_nothing(
 
     assert {HELD: 5, BUDGET: 4} == Counter(verdicts)
     assert (5 * PRICE, 0) == money(store, client)
+
+
+async def test_what_runs_on_a_connection_that_was_cut_is_ended_before_it_is_repeated(
+    store: Store,
+) -> None:
+    client = await token(store)
+    keyed = intent(1, client, claim=Claim("k", "00" * 32))
+    async with relayed(store.uri) as relay:
+        writer = Writer(relay.uri, 10)
+        await writer.start()
+        async with locked(store, client) as lock:
+            waiter = asyncio.create_task(writer.admit(keyed))
+            cut_off = await until(lambda: waiting(store))
+            relay.cut()
+            await until(lambda: len(waiting(store)) == 1 and waiting(store) != cut_off)
+            await lock.commit()
+
+        assert HELD == await waiter
+        assert [(1, "hold")] == ledger(store)
+        await writer.stop()
 
 
 def write_first(store: Store) -> None:

@@ -2,11 +2,14 @@
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
-from psycopg import AsyncConnection
+from psycopg import AsyncConnection, OperationalError
 
 _TIMEOUT_S = 5
+_END_MS = 5_000
 KEEPALIVE: Mapping[str, Any] = {
     "keepalives_idle": 10,
     "keepalives_interval": 3,
@@ -38,6 +41,41 @@ async def prepared(connection: AsyncConnection) -> AsyncIterator[None]:
     except BaseException:
         await connection.close()
         raise
+
+
+@dataclass(frozen=True, slots=True)
+class Backend:
+    """The process of PostgreSQL behind a connection; ids of processes are used again."""
+
+    pid: int
+    started: datetime
+
+
+async def backend_of(connection: AsyncConnection) -> Backend:
+    cursor = await connection.execute(
+        "select pid, backend_start from pg_stat_activity where pid = pg_backend_pid()"
+    )
+    row = await cursor.fetchone()
+    assert row is not None
+    return Backend(*row)
+
+
+async def end_backend(connection: AsyncConnection, backend: Backend) -> None:
+    """Ends the process of another connection, and waits for its end.
+
+    A connection that is cut does not end what runs on it: what waits for a lock there may be
+    committed long after.
+
+    Raises:
+        OperationalError: it has not ended in time.
+    """
+    cursor = await connection.execute(
+        "select pg_terminate_backend(pid, %s) from pg_stat_activity "
+        "where pid = %s and backend_start = %s",
+        [_END_MS, backend.pid, backend.started],
+    )
+    if await cursor.fetchone() == (False,):
+        raise OperationalError(f"process {backend.pid} of PostgreSQL does not end")
 
 
 async def tune(connection: AsyncConnection) -> None:

@@ -2,7 +2,8 @@
 
 No timer: what arrived while the last batch was written is the next batch. A row that the
 database refuses fails alone: the batch is halved until it stands alone. After a lost
-connection the writer asks which of its ids exist and runs only the rest.
+connection the writer ends what may still run on it, asks which of its ids exist and runs
+only the rest.
 
 An intent does not wait for ever: after a while its client is gone, and a picture that nobody
 waits for must not be drawn. It is let go, and released should it have been written after all.
@@ -23,7 +24,7 @@ from mjgate.domain.task import Phase
 from mjgate.errors import RowRefused, StoreDown, StoreFull
 from mjgate.metrics import BATCH_ROWS, BATCH_WAIT
 from mjgate.store.admission import COMMIT, KNOWN, commit_parameters, decisions
-from mjgate.store.connect import connect, prepared
+from mjgate.store.connect import Backend, backend_of, connect, end_backend, prepared
 from mjgate.store.refusals import LOST, REFUSALS, first_line
 from mjgate.store.statement import Statement
 
@@ -61,13 +62,14 @@ class Writer:
         self._rows: deque[_Row] = deque()
         self._wake = asyncio.Event()
         self._statement: Statement | None = None
+        self._backend: Backend | None = None
         self._task: asyncio.Task[None] | None = None
         self._patrol: asyncio.Task[None] | None = None
         self._stopping = False
         self._give_up = math.inf
 
     async def start(self) -> None:
-        self._statement = await self._open(await self._connect())
+        await self._open(await self._connect())
         self._task = asyncio.create_task(self._run(), name="writer")
         self._patrol = asyncio.create_task(self._let_go(), name="writer's patrol")
 
@@ -183,9 +185,11 @@ class Writer:
                 await self._live.close()
                 connection = await self._connect()
                 async with prepared(connection):
+                    assert self._backend is not None
+                    await end_backend(connection, self._backend)
                     # What is told to be held must not be found again: it would be released.
                     batch = await self._unwritten(connection, batch)
-                self._statement = await self._open(connection)
+                await self._open(connection)
                 return batch
             except Exception as error:
                 reason = first_line(error)
@@ -225,8 +229,11 @@ class Writer:
     async def _connect(self) -> AsyncConnection:
         return await connect(self._uri, "writer")
 
-    async def _open(self, connection: AsyncConnection) -> Statement:
-        return await Statement.prepare(connection, COMMIT)
+    async def _open(self, connection: AsyncConnection) -> None:
+        async with prepared(connection):
+            backend = await backend_of(connection)
+        self._statement = await Statement.prepare(connection, COMMIT)
+        self._backend = backend
 
 
 def _first(settlements: Sequence[Settlement]) -> list[Settlement]:
