@@ -1,12 +1,23 @@
 """One PostgreSQL for all tests, a database for each."""
 
+import gc
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from mjgate.sandbox import Settings, running_sandbox
 from tests.harness import Gateway, new_database, running_gateway, running_postgres
+
+settings.register_profile("crowded", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("crowded")
+
+
+def pytest_collection_finish() -> None:
+    """Seven thousand tests are many objects: to look through all of them stops the world."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

@@ -4,12 +4,12 @@ import functools
 from pathlib import Path
 from typing import Any
 
-from playwright.async_api import Browser
+from playwright.async_api import Browser, expect
 
 from mjgate.contract.document import load_document
 from openapi.release import Sources, write
 from tests.browser.watched import Watched, watched
-from tests.harness import Gateway
+from tests.harness import Gateway, until
 
 DOCUMENT = load_document()
 
@@ -27,7 +27,7 @@ def operations() -> frozenset[tuple[str, str, str]]:
 async def shown(found: Watched) -> list[tuple[str, ...]]:
     """The operations that the page shows, in the same words."""
     blocks = found.page.locator(".opblock")
-    await blocks.first.wait_for()
+    await expect(blocks).to_have_count(len(operations()))
     parts: list[tuple[str, ...]] = []
     for block in await blocks.all():
         words = (".opblock-summary-method", ".opblock-summary-path", ".opblock-summary-description")
@@ -84,5 +84,5 @@ async def test_an_operation_can_be_tried_from_the_pages_of_the_gateway(
         await block.get_by_role("button", name="Try it out").click()
         await block.get_by_role("button", name="Execute").click()
         await block.locator(".live-responses-table .response").first.wait_for()
-        assert (f"{gateway.address}/v1/key", 200) in asked
+        await until(lambda: (f"{gateway.address}/v1/key", 200) in asked)
         assert ([], []) == (found.said, found.strayed)

@@ -12,6 +12,7 @@ from mjgate.conformance.report.html import html_report
 from mjgate.conformance.verdict import Verdict
 from tests.browser.watched import PHONE, Watched, watched
 from tests.conformance.report.verdicts import BIG, EMPTY, FAILED, PASSED, hostile
+from tests.harness import until
 
 EVERY = {"passed": PASSED, "failed": FAILED, "empty": EMPTY, "hostile": hostile()}
 LEAST_SIZE, LEAST_CONTRAST = 14.0, 4.5
@@ -161,7 +162,9 @@ async def test_the_policy_of_the_page_stops_a_script_that_got_in(
     async with watched(chromium, lambda url: url == path.as_uri()) as found:
         await found.page.goto(path.as_uri())
         assert "owned" != await found.page.title()
-        assert 3 == len([said for said in found.said if "Content Security Policy" in said])
+        await until(
+            lambda: 3 == len([said for said in found.said if "Content Security Policy" in said])
+        )
 
 
 async def test_a_big_page_can_be_used(chromium: Browser, tmp_path: Path) -> None:

@@ -3,11 +3,12 @@
 import os
 import signal
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import aiohttp
+import psutil
 import pytest
 
 from mjgate.sandbox import Settings, running_sandbox
@@ -96,9 +97,8 @@ async def test_a_hook_of_a_token_that_changes_is_in_force_at_once(
 ) -> None:
     async with receiving() as receiver, calling(database, sandbox) as gateway:
         silent = await submit(gateway)
-        age = gateway.gate.store._age
         gateway.rows("update tokens set notify_hook = %s returning id", receiver.address)
-        await until(lambda: gateway.gate.store._age > age)
+        await until(lambda: not gateway.gate.store._tokens)
         task = await submit(gateway)
         await until(lambda: ended(receiver, task))
         await gateway.ended(silent)
@@ -199,7 +199,8 @@ async def test_across_kills_of_server_and_database_every_end_arrives_and_none_go
         family = server.family()
         await server.killed()
         for process in living(family):
-            process.kill()
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
         again = begin(tmp_path, **SETTINGS)
         try:
             await ready(again)
@@ -223,7 +224,7 @@ async def test_a_receiver_that_comes_back_is_told_of_every_end(database: str, sa
     def moody(post: Post) -> bytes | None:
         return turns[len(receiver.posts) % len(turns)](post)
 
-    async with calling(database, sandbox, callback_timeout=1) as gateway:
+    async with calling(database, sandbox) as gateway:
         async with receiving(moody) as receiver:
             tasks = [await submit(gateway, notifyHook=receiver.address) for _ in range(25)]
             for task in tasks:

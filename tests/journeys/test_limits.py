@@ -124,7 +124,7 @@ async def test_beyond_its_rate_a_token_is_told_when_to_come_back(limited: Gatewa
 
 async def test_beyond_its_places_a_token_waits_for_a_picture(limited: Gateway) -> None:
     limited.key = await limited.token("one", most_in_flight=1)
-    _, first = await limited.imagine("a fox sandbox:late=0.5")
+    _, first = await limited.imagine("a fox sandbox:late=5")
 
     assert (429, "too_many_in_flight", "5") == await refused(limited)
 

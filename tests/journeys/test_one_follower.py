@@ -40,7 +40,7 @@ async def test_when_the_process_that_follows_is_killed_another_takes_over(
                 first.command, "channel", "add", "a", "--url", upstream, "--dialect", "novicezk"
             )
             assert 0 == added.returncode, added.stderr
-            _, slow = await client.imagine("a fox sandbox:late=8")
+            _, slow = await client.imagine("a fox sandbox:late=25")
             await until(lambda: ask(database, STARTED))
             [follower] = ask(database, FOLLOWED, CHANNEL)
 

@@ -67,7 +67,7 @@ def test_previews_are_webp(start: Start) -> None:
 
 
 def test_progress_rises_as_recorded(start: Start) -> None:
-    caller = start(speed=5)
+    caller = start(speed=1)
     task_id = caller.made("a cat")
     seen = [(None, "NOT_START")]
     while seen[-1][1] != "SUCCESS":
@@ -107,7 +107,7 @@ def test_a_queued_task_counts_those_before_it(start: Start) -> None:
 
 
 def test_a_waiting_task_starts_when_a_core_is_free(start: Start) -> None:
-    caller = start(core_size=1, speed=10)
+    caller = start(core_size=1, speed=4)
     first, second = caller.made("a cat"), caller.made("a cat")
     assert "NOT_START" == caller.fetch(second).json["status"]
     ended = caller.until(first, "SUCCESS")["finishTime"]

@@ -82,7 +82,7 @@ class Pace:
             Fault("stuck", "sandbox:stuck", *by_us),
             Fault("unstarted", "sandbox:unstarted", *by_us),
             Fault("modal", "sandbox:modal", *by_us),
-            Fault("late", f"sandbox:late={self.deadline + 3}", "SUCCESS", "deadline", False),
+            Fault("late", f"sandbox:late={self.deadline + 8}", "SUCCESS", "deadline", False),
             Fault("backwards", "sandbox:backwards"),
             Fault("no-number", "sandbox:waiting"),
             Fault("nul", "sandbox:nul-progress"),
