@@ -121,7 +121,7 @@ def postmaster_of(settings: Mapping[str, str]) -> psutil.Process | None:
     return None
 
 
-async def gone(processes: Sequence[psutil.Process], seconds: float = 10) -> None:
+async def gone(processes: Sequence[psutil.Process], seconds: float = 30) -> None:
     """Waits for the end of processes that are about to end."""
     await until(lambda: not living(processes), seconds)
 

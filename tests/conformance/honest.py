@@ -655,6 +655,7 @@ def serving(
         log_config=None,
         access_log=False,
         timeout_graceful_shutdown=1,
+        timeout_keep_alive=60,
     )
     server = _Server(settings)
     with listening() as listener:

@@ -27,7 +27,7 @@ SMALL = Options(
     seed=7,
     allow_submits=5000,
     receiver="http://127.0.0.1:0",
-    patience_s=1.5,
+    patience_s=6,
 )
 PATIENT = replace(SMALL, patience_s=30)
 """For servers whose tasks end: nothing is waited for in vain."""

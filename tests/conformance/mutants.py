@@ -785,8 +785,12 @@ TOKENS = (
 # Tasks and their ways
 
 
+LONG_S = 0.1
+"""A step of those whose fault shows in one stage alone: each is looked at."""
+
+
 def life(*stages: tuple[str, str]) -> Manners:
-    return Manners(life=stages)
+    return Manners(life=stages, step_s=LONG_S)
 
 
 def _says(**changes: Callable[[Task, Any], Any]) -> Manners:
@@ -845,7 +849,7 @@ TASKS = (
         "changes too early",
         "a task that has not ended can be changed",
         ("changes_only_finished",),
-        Manners(changes_early=True, life=(*LIFE[:-1], *[LIFE[-2]] * 25, LIFE[-1])),
+        Manners(changes_early=True, life=(*LIFE[:-1], *[LIFE[-2]] * 8, LIFE[-1]), step_s=LONG_S),
     ),
     Mutant(
         "100% too early",
@@ -1061,7 +1065,7 @@ AROUND = (
         "a wait that is none",
         "`Preference-Applied: wait` is said, and 304 comes at once",
         ("etag_holds",),
-        Manners(waits=False),
+        Manners(waits=False, step_s=LONG_S),
     ),
     Mutant(
         "no tag",
@@ -1203,7 +1207,7 @@ MONEY = (
         "keys race",
         "the same submit, sent twice at once with one key, makes two pictures",
         ("key_holds",),
-        Manners(keeps_keys_after_s=0.2),
+        Manners(keeps_keys_after_s=1.0),
     ),
     Mutant(
         "keys of all",
@@ -1309,13 +1313,13 @@ TIMES = (
         "submitted anew",
         "`submitTime` is that of the last change",
         ("times_stay",),
-        _says(submitTime=_later),
+        replace(_says(submitTime=_later), step_s=LONG_S),
     ),
     Mutant(
         "started anew",
         "`startTime` is that of the last change",
         ("times_stay",),
-        _says(startTime=_later),
+        replace(_says(startTime=_later), step_s=LONG_S),
     ),
     Mutant(
         "never started in the end",

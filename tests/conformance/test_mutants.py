@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.conformance.honest import Manners
 from tests.conformance.judge import PATIENT, judged, judged_again, told
 from tests.conformance.mutants import MUTANTS, Mutant, table
 
@@ -13,7 +14,7 @@ TABLE = Path(__file__).with_name("MUTANTS.md")
 
 
 def test_an_honest_server_passes() -> None:
-    verdict = judged(options=PATIENT)
+    verdict = judged(Manners(step_s=0.3), PATIENT)
     assert (0, "") == (verdict.exit_code, told(verdict))
     unapplied = [name for name, times in verdict.rules.items() if not times]
     assert ["nothing_bought"] == unapplied

@@ -81,7 +81,7 @@ def test_a_server_of_something_else_cannot_be_asked() -> None:
         scripted(lambda _: b"220 mail.example.org ESMTP\r\n") as server,
         pytest.raises(CannotRun, match="does not answer: it does not speak HTTP"),
     ):
-        asked(replace(CORNERS, url=server.url, timeout_s=1.0))
+        asked(replace(CORNERS, url=server.url, timeout_s=5.0))
 
 
 @pytest.mark.parametrize(
@@ -358,8 +358,8 @@ def test_operations_that_a_profile_has_not_are_not_missed() -> None:
 
 
 def test_an_operation_that_was_never_reached_is_a_failure() -> None:
-    with serving(Manners(pause_s=lambda call: 0.05)) as address:
-        verdict = asked(replace(CORNERS, url=address, max_time_s=1.0))
+    with serving(Manners(pause_s=lambda call: 0.2)) as address:
+        verdict = asked(replace(CORNERS, url=address, max_time_s=4.0))
     assert 1 == verdict.exit_code
     assert "The run ended early: the time is over after " in notes(verdict)
 

@@ -300,7 +300,7 @@ def test_what_hangs_is_waited_for_twice() -> None:
         hung.wait(5)
         return b""
 
-    with asking(hangs, timeout_s=0.2) as asked:
+    with asking(hangs, timeout_s=1.0) as asked:
         asked.session.fetch(ID)
         hung.set()
         assert 2 == len(asked.server.arrivals)
@@ -436,7 +436,7 @@ def test_others_hear_of_each_judged_exchange() -> None:
 
 @pytest.mark.parametrize("prefer", ["wait=30", "respond-async, wait=2; x", "wait=soon", ""])
 def test_a_request_that_lets_the_server_wait_is_given_time(prefer: str) -> None:
-    with asking(honest, timeout_s=1.0) as asked:
+    with asking(honest, timeout_s=5.0) as asked:
         seen = asked.session.fetch(ID, headers={"Prefer": prefer})
         assert seen.answer is not None
 

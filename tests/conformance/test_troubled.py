@@ -48,7 +48,7 @@ def test_a_server_that_answers_too_late_does_not_answer() -> None:
     def late(call: Call) -> float:
         return 0.5 if call.operation == LIST and call.method == "POST" else 0
 
-    impatient = replace(PATIENT, timeout_s=0.2, max_time_s=5, allow_submits=None)
+    impatient = replace(PATIENT, timeout_s=0.2, max_time_s=60, allow_submits=None)
     verdict = troubled(Manners(pause_s=late), impatient)
     assert 1 == verdict.exit_code
     assert {"answers"} <= {each.rule for each in verdict.failures} <= {"answers", "coverage"}

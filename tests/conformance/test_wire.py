@@ -130,7 +130,7 @@ def test_an_answer_without_end_is_none(first: bytes, ever: bytes, said: str) -> 
         pouring = threading.Thread(target=_pour, args=[listener, first, ever])
         pouring.start()
         with pytest.raises(NoAnswer, match=said):
-            Wire(TOKENS, 0.2).send(Request("GET", f"http://127.0.0.1:{listener.getsockname()[1]}"))
+            Wire(TOKENS, 1.0).send(Request("GET", f"http://127.0.0.1:{listener.getsockname()[1]}"))
         pouring.join()
 
 

@@ -32,7 +32,7 @@ ORIGIN = "http://gateway.example"
 async def open_gate(uri: str, **settings: Any) -> AsyncIterator[Gate]:
     """Its pictures are in a folder that goes with it, unless one is named."""
     with TemporaryDirectory(prefix="mjgate-pictures-") as folder:
-        settings = {"upstream_timeout": 2.0, "pictures_dir": folder, **settings}
+        settings = {"upstream_timeout": 30.0, "pictures_dir": folder, **settings}
         config = Config(database_url=SecretStr(uri), secret_key=SecretStr(SECRET_KEY), **settings)
         async with (
             open_store(uri, Cipher(SECRET_KEY), QUEUE) as store,
@@ -55,18 +55,18 @@ async def channel(gate: Gate, name: str, url: str, **more: Any) -> int:
         "state": "enabled",
     }
     await until(lambda: gate.store.changes.listening)
-    known = gate.store._age
     await add_channel(gate.store.pool, gate.store.cipher, name, settings | more)
-    await until(lambda: gate.store._age > known)
+    await heard(gate)
     [(number,)] = query(gate.store, "select id from channels where name = %s", name)
     return int(number)
 
 
 async def heard(gate: Gate) -> None:
-    """Until the gate has heard of a change of channels."""
-    known = gate.store._age
-    query(gate.store, "update channels set fault = fault")
-    await until(lambda: gate.store._age > known)
+    """Until the gate has heard of all that is committed; it hears in the order of commits."""
+    told: list[Any] = []
+    gate.store.changes.on_tasks(told.append)
+    query(gate.store, "select announce_tasks(array[0])")
+    await until(lambda: [0] in told)
 
 
 async def client(gate: Gate, budget: int | None = None) -> Token:

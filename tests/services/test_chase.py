@@ -115,7 +115,7 @@ async def test_it_is_asked_ever_more_rarely(gate: Gate) -> None:
 
     assert 4 == len(asked)
     moments = zip((10, 30, 70, 150), asked, strict=True)
-    assert all(moment - 5 <= at <= moment for moment, at in moments)
+    assert all(moment - 9 <= at <= moment for moment, at in moments)
     assert not chaser.idle
 
 

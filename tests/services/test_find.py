@@ -126,7 +126,7 @@ async def test_a_list_that_is_none_is_asked_for_again(gate: Gate, listed: str) -
         where = await channel(gate, "raw", raw.address)
         await unknown(gate, 1, where, await client(gate))
 
-        assert 1.0 == await looked(gate, where)
+        assert 1.0 <= (await looked(gate, where) or 0) < 30
 
     assert ["unknown"] == [phase for _, phase, _ in phases(gate)]
 
@@ -139,7 +139,7 @@ async def test_the_older_the_sends_the_less_often_the_list_is_asked_for(gate: Ga
             moment = gate.clock() + age_s * 1000
             waits.append(await looked(replace(gate, clock=partial(int, moment)), where))
 
-    assert 1.0 == waits[0]
+    assert 1.0 <= (waits[0] or 0) < 15
     assert 20 <= (waits[1] or 0) < 30
     assert 60.0 == waits[2]
 
@@ -149,7 +149,7 @@ async def test_a_follower_looks_only_when_it_is_time(gate: Gate) -> None:
         where = await channel(gate, "raw", raw.address)
         await unknown(gate, 1, where, await client(gate))
         moment = [gate.clock() + 10_000]
-        follower = Follower(replace(gate, clock=lambda: moment[0]), where)
+        follower = Follower(replace(gate, clock=lambda: moment[0]), where, patience_s=10.0)
 
         for later_ms in (0, 950, 950):
             moment[0] += later_ms
@@ -157,6 +157,6 @@ async def test_a_follower_looks_only_when_it_is_time(gate: Gate) -> None:
         assert 1 == len(raw.heard)
         assert not follower.idle
 
-        moment[0] += 10_000
+        moment[0] += 30_000
         await follower.look()
         assert 2 == len(raw.heard)

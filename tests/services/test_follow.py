@@ -23,7 +23,7 @@ from mjgate.services.submit import change, imagine
 from mjgate.store.channels import set_channel
 from mjgate.store.tasks import fetch_tasks
 from tests.harness import free_port
-from tests.services.gates import change_of, channel, client, heard, picture
+from tests.services.gates import change_of, channel, client, heard, open_gate, picture
 from tests.store.rows import PRICE, intent, money, query, settled
 from tests.upstream.raw import Raw, Speak, by_path, raw_upstream, resets, says, stays_silent
 
@@ -263,7 +263,7 @@ async def test_a_call_asks_for_a_hundred_and_beyond_a_look_each_has_its_turn(gat
                 )
             )
         moment = later(gate)
-        follower = Follower(replace(gate, clock=lambda: moment), where)
+        follower = Follower(replace(gate, clock=lambda: moment), where, patience_s=30.0)
 
         counts = [await follower.look() for _ in range(3)]
 
@@ -273,6 +273,7 @@ async def test_a_call_asks_for_a_hundred_and_beyond_a_look_each_has_its_turn(gat
         assert {f"up{n}": 1 for n in range(many)} == Counter(
             each for call in calls for each in call
         )
+        await follower.close()
 
 
 async def test_fresh_tasks_are_looked_at_more_often_than_old_ones(gate: Gate) -> None:
@@ -283,7 +284,7 @@ async def test_fresh_tasks_are_looked_at_more_often_than_old_ones(gate: Gate) ->
         await running(gate, where, 2, "old")
         query(gate.store, "update tasks set accepted_at = now() - interval '1 day' where id = 2")
         moment = [later(gate)]
-        follower = Follower(replace(gate, clock=lambda: moment[0]), where)
+        follower = Follower(replace(gate, clock=lambda: moment[0]), where, patience_s=10.0)
 
         for _ in range(21):
             await follower.look()
@@ -423,7 +424,7 @@ async def test_for_a_minute_no_task_is_lost(gate: Gate, sandbox: str) -> None:
     owner = await client(gate)
     number = int((await imagine(gate, owner, picture("a fox sandbox:lost")))["result"])
     moment = [later(gate)]
-    follower = Follower(replace(gate, clock=lambda: moment[0]), where)
+    follower = Follower(replace(gate, clock=lambda: moment[0]), where, patience_s=10.0)
 
     for _ in range(60):
         await follower.look()
@@ -495,19 +496,20 @@ async def test_a_task_that_comes_back_is_not_lost(gate: Gate) -> None:
 
 
 @pytest.mark.parametrize("fault", ["garbage", "http500", "reset", "cut", "mangled", "hang"])
-async def test_a_task_that_spoils_every_list_harms_no_other(gate: Gate, fault: str) -> None:
+async def test_a_task_that_spoils_every_list_harms_no_other(database: str, fault: str) -> None:
     with running_sandbox(Settings(speed=1000, core_size=64, queue_size=1000)) as address:
-        where = await channel(gate, "sandbox", address)
-        owner = await client(gate)
-        prompts = ["a fox"] * 25 + [f"a fox sandbox:list:{fault}"]
-        answers = [await imagine(gate, owner, picture(prompt)) for prompt in prompts]
-        follower = hasty(gate, where, patience_s=10)
+        async with open_gate(database, upstream_timeout=2.0) as gate:
+            where = await channel(gate, "sandbox", address)
+            owner = await client(gate)
+            prompts = ["a fox"] * 25 + [f"a fox sandbox:list:{fault}"]
+            answers = [await imagine(gate, owner, picture(prompt)) for prompt in prompts]
+            follower = hasty(gate, where, patience_s=10)
 
-        for answer in answers:
-            task = await ended(gate, follower, owner, int(answer["result"]))
-            assert "SUCCESS" == task.status
+            for answer in answers:
+                task = await ended(gate, follower, owner, int(answer["result"]))
+                assert "SUCCESS" == task.status
 
-        await follower.close()
+            await follower.close()
     assert (0, 26 * PRICE) == money(gate.store, owner.id)
 
 
@@ -563,10 +565,11 @@ async def test_a_list_that_hangs_holds_up_no_other(gate: Gate) -> None:
 
         assert MOST_IDS + 20 == await follower.look()
 
-        assert hanging.is_set()
-        assert [(20,)] == query(
-            gate.store, "select count(*) from tasks where status = 'IN_PROGRESS'"
-        )
+        listed = "select count(*) from tasks where status = 'IN_PROGRESS'"
+        async with asyncio.timeout(20):
+            await hanging.wait()
+            while [(20,)] != query(gate.store, listed):
+                await follower.look()
         await follower.close()
 
 
@@ -643,7 +646,7 @@ async def test_what_the_database_refuses_is_not_hurried(gate: Gate) -> None:
         where = await channel(gate, "raw", raw.address)
         await running(gate, where, 1, "a")
         moment = [later(gate)]
-        follower = Follower(replace(gate, clock=lambda: moment[0]), where)
+        follower = Follower(replace(gate, clock=lambda: moment[0]), where, patience_s=10.0)
 
         for _ in range(20):
             await follower.look()
@@ -682,7 +685,7 @@ async def test_a_task_that_is_hinted_at_is_looked_at_before_it_is_due(gate: Gate
         where = await channel(gate, "raw", raw.address)
         moment = gate.clock()
         owners = [await running(gate, where, n, str(n)) for n in (17, 18)]
-        follower = Follower(replace(gate, clock=lambda: moment), where)
+        follower = Follower(replace(gate, clock=lambda: moment), where, patience_s=10.0)
         assert 0 == await follower.look()
 
         follower.hint(["17", "nobody's"])
@@ -702,7 +705,7 @@ async def test_a_task_that_ended_by_a_hint_is_not_looked_at_when_it_was_due(gate
         where = await channel(gate, "raw", raw.address)
         owner = await running(gate, where, 17, "17")
         moments = itertools.chain([gate.clock()] * 8, itertools.repeat(later(gate)))
-        follower = Follower(replace(gate, clock=lambda: next(moments)), where)
+        follower = Follower(replace(gate, clock=lambda: next(moments)), where, patience_s=10.0)
         await follower.look()
 
         follower.hint(["17"])
@@ -718,7 +721,7 @@ async def test_a_task_that_is_due_and_hinted_at_is_looked_at_once(gate: Gate) ->
     async with raw_upstream(lists({**RECORDED, "id": "17"})) as raw:
         where = await channel(gate, "raw", raw.address)
         await running(gate, where, 17, "17")
-        follower = Follower(replace(gate, clock=lambda: later(gate)), where)
+        follower = Follower(replace(gate, clock=lambda: later(gate)), where, patience_s=10.0)
         await follower._meet(later(gate))
 
         follower.hint(["17"])

@@ -132,13 +132,14 @@ async def test_a_failure_is_tried_again_ever_later_and_then_given_up(gate: Gate)
             await kept(gate)
             waits += query(
                 gate.store,
-                "select round(extract(epoch from moment - clock_timestamp()))::int from pictures "
+                "select extract(epoch from moment - clock_timestamp())::float8 from pictures "
                 "where state = 'waiting'",
             )
             due(gate)
 
         assert 6 == len(upstream.heard)
-    assert [2, 10, 60, 600, 3600] == [wait for (wait,) in waits]
+    planned = zip((2, 10, 60, 600, 3600), waits, strict=True)
+    assert all(most - 5 < wait <= most for most, (wait,) in planned)
     assert [("failed", 6, 6, "its source answers HTTP 500")] == states(gate)
     assert [] == files(gate)
 
@@ -261,8 +262,7 @@ async def test_sources_where_nobody_answers_hold_up_those_that_do_no_longer(gate
     where = await channel(gate, "dead", dead)
     for number in range(1, 9):
         await succeeded(gate, number, f"{dead}/{number}.png", where)
-    for _ in range(3):
-        await kept(gate)
+    await kept(gate)
 
     assert {dead} == gate.gallery.breaker.open()
     assert {("waiting", 1, 1)} == {row[:3] for row in states(gate)}
@@ -343,6 +343,7 @@ async def test_who_asks_for_one_that_failed_does_not_wait(gate: Gate) -> None:
                 picture.state,
                 picture.copy,
             )
+            query(gate.store, "update pictures set moment = now() + interval '1 hour'")
 
         assert 1 == len(upstream.heard)
 

@@ -23,13 +23,12 @@ from mjgate.errors import (
 )
 from mjgate.gate import Gate
 from mjgate.services.submit import Imagine, change, imagine
-from mjgate.store.changes import CHANNEL
 from mjgate.store.prices import set_prices
 from mjgate.store.tasks import advance_tasks, fetch_tasks
 from mjgate.store.tokens import revoke_token
 from mjgate.store.writer import Writer
 from tests.harness import free_port, until
-from tests.services.gates import change_of, channel, client, open_gate, picture
+from tests.services.gates import change_of, channel, client, heard, open_gate, picture
 from tests.store.rows import PRICE, intent, ledger, locked, money, query, settled, waiting
 from tests.upstream.raw import raw_upstream, says
 
@@ -144,10 +143,7 @@ async def test_a_fault_before_the_send_releases(gate: Gate) -> None:
 async def warm(gate: Gate) -> Token:
     """A token, after everything that a submit reads is known."""
     owner = await client(gate)
-    age = gate.store._age
-    async with gate.store.pool.connection() as connection:
-        await connection.execute("select pg_notify(%s, 'all that came before')", [CHANNEL])
-    await until(lambda: gate.store._age > age)
+    await heard(gate)
     await gate.store.catalog()
     await gate.store.ids.take()
     return owner

@@ -90,7 +90,9 @@ async def test_a_life_through_days_and_prices_is_proved(store: Store) -> None:
 
     assert [] == (await audit(store.pool)).breaches
     assert [("2026", 0, 1)] == query(
-        store, "select '2026', held, spent from tokens where period_start = current_date"
+        store,
+        "select '2026', held, spent from tokens "
+        "where period_start = (now() at time zone 'UTC')::date",
     )
 
 

@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -42,7 +43,15 @@ def handles(server: Embedded) -> list[int]:
     return json.loads((server.folder / HANDLES).read_text())  # type: ignore[no-any-return]
 
 
-def gone(pid: int) -> bool:
+def gone(pid: int, seconds: float = 10) -> bool:
+    """Whether it ends soon."""
+    end = time.monotonic() + seconds
+    while not ended(pid) and time.monotonic() < end:
+        time.sleep(0.05)
+    return ended(pid)
+
+
+def ended(pid: int) -> bool:
     """Ended, though perhaps nobody has asked how."""
     try:
         return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE

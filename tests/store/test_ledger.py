@@ -42,9 +42,9 @@ async def test_a_correction_begins_the_period_at_hand(store: Store) -> None:
     assert 5 == await adjust(store.pool, "alice", 5, "today")
 
     assert (0, 5) == money(store, alice)
-    assert [True] == [
-        today for (today,) in query(store, "select period_start = current_date from tokens")
-    ]
+    assert [(True,)] == query(
+        store, "select period_start = (now() at time zone 'UTC')::date from tokens"
+    )
     assert [] == (await audit(store.pool)).breaches
 
 

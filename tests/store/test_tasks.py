@@ -140,7 +140,7 @@ async def test_running_tasks_are_met_with_what_following_needs(store: Store) -> 
     assert [("up1", None, None), ("up2", 1, "up1")] == [
         (each.upstream_id, each.parent_id, each.parent_upstream_id) for each in known.values()
     ]
-    assert all(599 < each.left_s <= 600 for each in known.values())
+    assert all(590 < each.left_s <= 600 for each in known.values())
     [(number, moment_us)] = await accepted_since(store.pool, 1, 0, 1)
     assert (1, known[1].accepted_s) == (number, moment_us / 1e6)
     assert [2] == [task for task, _ in await accepted_since(store.pool, 1, moment_us, 9, after=1)]

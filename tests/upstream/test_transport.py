@@ -46,15 +46,20 @@ async def test_what_never_connected_was_not_sent(transport: Transport, address: 
 
 
 async def test_a_port_that_speaks_no_tls_was_not_sent_to(transport: Transport) -> None:
-    async with raw_upstream(says("")) as raw:
+    async def plain(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 400 No\r\n\r\n")
+        writer.close()
+
+    server = await asyncio.start_server(plain, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    async with server:
         with pytest.raises(NotSent):
-            await post(transport, raw.address.replace("http://", "https://"))
-
-        assert [] == raw.heard
+            await post(transport, f"https://127.0.0.1:{port}")
 
 
-async def test_a_listener_that_accepts_nobody_was_not_sent_to(transport: Transport) -> None:
+async def test_a_listener_that_accepts_nobody_was_not_sent_to() -> None:
     """TLS that never begins is a connection that was never made."""
+    patient = Transport(20.0, 2.0)
 
     async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read()
@@ -64,7 +69,8 @@ async def test_a_listener_that_accepts_nobody_was_not_sent_to(transport: Transpo
     port = server.sockets[0].getsockname()[1]
     async with server:
         with pytest.raises(NotSent):
-            await asyncio.wait_for(post(transport, f"https://127.0.0.1:{port}"), 10)
+            await asyncio.wait_for(post(patient, f"https://127.0.0.1:{port}"), 30)
+    await patient.close()
 
 
 @pytest.mark.parametrize(
@@ -96,10 +102,13 @@ async def test_a_listener_that_accepts_nobody_was_not_sent_to(transport: Transpo
         "not packed",
     ],
 )
-async def test_what_broke_later_is_not_known(transport: Transport, speak: Speak) -> None:
+async def test_what_broke_later_is_not_known(
+    transport: Transport, impatient: Transport, speak: Speak
+) -> None:
+    asking = impatient if speak in (stays_silent, drips) else transport
     async with raw_upstream(speak) as raw:
         with pytest.raises(Broken):
-            await asyncio.wait_for(post(transport, raw.address), 20)
+            await asyncio.wait_for(post(asking, raw.address), 20)
 
         assert 1 == len(raw.heard)
 

@@ -50,6 +50,7 @@ class Receiver:
     base: str
     asked: bool
     posts: list[Post] = field(default_factory=list)
+    order: threading.Lock = field(default_factory=threading.Lock)
     _news: threading.Condition = field(default_factory=threading.Condition)
 
     def address(self) -> str:
@@ -138,10 +139,12 @@ def _handler(receiver: Receiver) -> type[BaseHTTPRequestHandler]:
         def do_POST(self) -> None:
             body = self.rfile.read(min(_MOST_BYTES, int(self.headers.get("Content-Length", "0"))))
             headers = tuple((name.lower(), value) for name, value in self.headers.items())
-            # Answered before it counts: who waits for it must not close under the caller.
-            self.send_response(204)
-            self.end_headers()
-            receiver.hear(Post(self.command, self.path, headers, body))
+            # Answered before it counts: who waits for it must not close under the caller. The next
+            # callback can come on another connection before this one counts, and waits for it.
+            with receiver.order:
+                self.send_response(204)
+                self.end_headers()
+                receiver.hear(Post(self.command, self.path, headers, body))
 
         do_GET = do_PUT = do_POST  # noqa: N815
 

@@ -407,9 +407,17 @@ def _statements_exact(sight: Sight) -> Iterator[Broken | None]:
         times = [at(line, "time") for line in lines] if isinstance(lines, list) else []
         known = [time for time in times if isinstance(time, int)]
         yield None if known == sorted(known, reverse=True) else Broken("lines are not newest first")
-        days = {str(datetime.fromtimestamp(time / 1000, UTC).date()) for time in known}
+        days = {*map(day_of, known)}
         within = all(str(at(body, "from")) <= day <= str(at(body, "to")) for day in days)
         yield None if within else Broken("a line is of a day that was not asked for")
+
+
+def day_of(time_ms: int) -> str:
+    """The day in UTC, such as `2026-01-31`; of a time that no calendar has, `never`."""
+    try:
+        return str(datetime.fromtimestamp(time_ms / 1000, UTC).date())
+    except (ValueError, OverflowError, OSError):
+        return "never"
 
 
 def _list_in_order(sight: Sight) -> Iterator[Broken | None]:

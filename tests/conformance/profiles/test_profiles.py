@@ -44,7 +44,7 @@ STANDINS: dict[str, type[Standin]] = {"novicezk": Novicezk, "new-api": NewApi}
 SECRET = "sk-ofthesandbox"
 STEP = 5
 """Of what is drawn, each fifth is enough here: what has to be found is asked for always."""
-OPTIONS = Options(url="", max_examples=2, seed=7, allow_submits=60, patience_s=4.0)
+OPTIONS = Options(url="", max_examples=2, seed=7, allow_submits=60, patience_s=15.0)
 UNSEEN = {
     ("sandbox", "novicezk"): {"page-outside", "progress-in-words", "list-unordered"},
     ("sandbox", "buttons"): {"progress-in-words"},
@@ -93,7 +93,7 @@ def serving(place: str, kind: str) -> Iterator[Options]:
         with standing_in(standin) as url:
             yield replace(OPTIONS, url=url, token=standin.secret)
     else:
-        with running_sandbox(Settings(kind, speed=40, secret=SECRET)) as url:  # type: ignore[arg-type]
+        with running_sandbox(Settings(kind, speed=10, secret=SECRET)) as url:  # type: ignore[arg-type]
             yield replace(OPTIONS, url=url, token=SECRET, receiver="http://127.0.0.1:0")
 
 

@@ -195,7 +195,7 @@ def test_a_callback_that_is_none_is_found(
     staged: Open, manners: Manners, rule: str, text: str
 ) -> None:
     stage = staged(manners)
-    stage.patience_s = 1.0
+    stage.patience_s = 4.0
     callbacks(stage)
     assert (rule, text) in broken(stage)
 
@@ -204,7 +204,7 @@ def test_silence_where_nobody_said_that_we_can_be_reached_is_no_failure(staged: 
     stage = staged(posting(lambda task, post: []))
     assert stage.receiver is not None
     stage.receiver.asked = False
-    stage.patience_s = 0.5
+    stage.patience_s = 4.0
     callbacks(stage)
     assert [] == broken(stage)
     assert "No callback came to http://127.0.0.1" in notes(stage)
@@ -213,7 +213,7 @@ def test_silence_where_nobody_said_that_we_can_be_reached_is_no_failure(staged: 
 
 def test_silence_where_we_can_be_reached_leads_to_the_setting(staged: Open) -> None:
     stage = staged(posting(lambda task, post: []))
-    stage.patience_s = 0.5
+    stage.patience_s = 4.0
     callbacks(stage)
     assert [("callback_arrives", "no callback came")] == broken(stage)
     assert "MJGATE_ALLOW_PRIVATE_HOOKS" in notes(stage)

@@ -49,7 +49,7 @@ def test_a_change_that_cannot_be_fetched_is_not_judged_by_its_task(staged: Open)
     stage = staged(
         Manners(sees=lambda way, task, owned: owned and (way != "fetch" or task.parent is None))
     )
-    stage.patience_s = 0.5
+    stage.patience_s = 3.0
     one_change(stage)
     assert "change_names_parent" not in dict(broken(stage))
 

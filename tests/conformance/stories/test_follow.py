@@ -64,7 +64,7 @@ def test_a_task_that_cannot_be_fetched_is_given_up(staged: Open) -> None:
 
 def test_a_change_of_a_task_that_has_not_ended_is_wrong(staged: Open) -> None:
     early = Manners(changes_early=True, life=(*LIFE[:-1], *[("IN_PROGRESS", "62%")] * 20, LIFE[-1]))
-    stage = staged(early)
+    stage = staged(replace(early, step_s=0.1))
     picture(stage)
     assert [("changes_only_finished", "a task that has not ended was changed")] == broken(stage)
 
@@ -97,7 +97,7 @@ def test_only_what_is_there_is_asked_for(staged: Open) -> None:
 
 
 def test_what_other_stories_need_is_not_spent_on_a_change_too_early(staged: Open) -> None:
-    stage = staged(allow=4)
+    stage = staged(Manners(step_s=0.3), allow=4)
     picture(stage)
     assert not applied(stage)["changes_only_finished"]
     assert "--allow-submits 5 lets it be" in notes(stage)

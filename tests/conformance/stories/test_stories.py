@@ -16,7 +16,7 @@ def test_every_rule_of_a_story_is_one() -> None:
 
 
 def test_all_are_told_where_there_is_enough(staged: Open) -> None:
-    stage = staged()
+    stage = staged(Manners(step_s=0.3))
     tell_all(stage)
     assert [] == broken(stage)
     times = applied(stage)

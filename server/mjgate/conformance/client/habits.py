@@ -17,7 +17,7 @@ from mjgate.conformance.client.reply import JSON_TYPE, Reply, as_json, canonical
 from mjgate.conformance.contract_view import FETCH, Contract
 
 _SOON_S = 0.2
-_WAIT_S = 20.0
+_WAIT_S = 60.0
 """How long wait_for may take at most; no reply asks for so much."""
 _UNSENDABLE = TOKEN + "\n"
 _FORMS: tuple[dict[str, Any], ...] = ({}, {"prefix": "", "auth_header_name": "mj-api-secret"})

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from io import BufferedIOBase
+from typing import Any
 
 from mjgate.conformance.client.reply import LATIN, Reply
 from mjgate.conformance.exchange import Request, headers_of
@@ -74,6 +75,10 @@ class _Server(socketserver.ThreadingTCPServer):
         super().__init__(("127.0.0.1", 0), _Connection)
         self.open: set[socket.socket] = set()
 
+    def process_request(self, request: Any, client_address: Any) -> None:
+        self.open.add(request)
+        super().process_request(request, client_address)
+
     def hang_up(self) -> None:
         """Ends what a client has left open, so that nobody waits for it."""
         for connection in list(self.open):
@@ -89,7 +94,6 @@ class _Connection(socketserver.StreamRequestHandler):
     disable_nagle_algorithm = True
 
     def handle(self) -> None:
-        self.server.open.add(self.connection)
         try:
             while (arrival := _read(self.rfile)) is not None:
                 reply = self.server.mock.answer(arrival)
