@@ -1,5 +1,6 @@
 """How this program connects to PostgreSQL."""
 
+import select
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -7,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from psycopg import AsyncConnection, OperationalError
+from psycopg_pool import AsyncConnectionPool
 
 _TIMEOUT_S = 5
 _END_MS = 5_000
@@ -31,6 +33,18 @@ async def connect(uri: str, name: str) -> AsyncConnection:
     async with prepared(connection):
         await tune(connection)
     return connection
+
+
+async def check(connection: AsyncConnection) -> None:
+    """Raises OperationalError for an idle connection that has ended.
+
+    Nothing comes unasked on one that lives, so that it need not be asked: what comes is its end,
+    or a word of the server that is read.
+    """
+    poll = select.poll()
+    poll.register(connection.fileno(), select.POLLIN)
+    if poll.poll(0):
+        await AsyncConnectionPool.check_connection(connection)
 
 
 @asynccontextmanager

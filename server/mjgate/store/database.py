@@ -17,7 +17,7 @@ from mjgate.log import logger
 from mjgate.store.changes import Changes
 from mjgate.store.channels import list_channels
 from mjgate.store.cipher import Cipher
-from mjgate.store.connect import KEEPALIVE, tune
+from mjgate.store.connect import KEEPALIVE, check, tune
 from mjgate.store.hints import Hints
 from mjgate.store.ids import Ids
 from mjgate.store.prices import current_prices
@@ -140,7 +140,7 @@ async def open_pool(uri: str, size: int = _POOL) -> AsyncIterator[AsyncConnectio
         min_size=1,
         max_size=size,
         timeout=_POOL_TIMEOUT_S,
-        check=AsyncConnectionPool.check_connection,
+        check=check,
         configure=tune,
         kwargs={"autocommit": True, "application_name": "mjgate", **KEEPALIVE},
         open=False,
