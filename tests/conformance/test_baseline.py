@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from mjgate.conformance.baseline import Entry, apply, extended, read_baseline, written
+from mjgate.conformance.findings import TOO_MANY
 from mjgate.conformance.verdict import CannotRun, Known
 from tests.conformance.report.verdicts import FAILED, IMAGINE, PASSED, failure, verdict
 
@@ -179,6 +180,11 @@ def test_what_is_written_is_read_as_it_was(tmp_path: Path) -> None:
     )
     assert entries == read_baseline(stored(tmp_path, written(entries)))
     assert () == read_baseline(stored(tmp_path, written([])))
+
+
+def test_what_stands_for_failures_that_were_not_kept_is_not_known() -> None:
+    named = {"rule": "a", "operation": "b", "text": TOO_MANY}
+    assert () == extended([], [named], "all of it", TODAY)
 
 
 def test_a_failure_takes_the_place_of_its_older_entry() -> None:

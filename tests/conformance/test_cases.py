@@ -112,7 +112,16 @@ def test_what_was_drawn_though_it_had_to_be_refused_may_be_drawn_again(
 ) -> None:
     blank = Exchange(request("POST", IMAGINE, {"prompt": ""}), came)
     case = case_of(replace(FAILURE, exchanges=(SUBMIT, FETCH, blank)), VERDICT)
-    assert (1 + draws, 1) == (case.submits, case.orders)
+    assert 1 + draws == case.submits
+    assert draws == replace(case, story="picture").submits
+
+
+def test_a_page_for_another_method_was_no_picture() -> None:
+    page = answer(200, b"<html>", {"content-type": "text/html"})
+    (step,) = case_of(
+        replace(FAILURE, exchanges=(Exchange(request("GET", IMAGINE), page),)), VERDICT
+    ).steps
+    assert not step.unasked
 
 
 def test_nothing_is_written_where_nothing_failed(tmp_path: Path) -> None:

@@ -122,6 +122,12 @@ def test_an_answer_that_comes_too_late_is_none() -> None:
             b"1\r\nx\r\n" * 100,
             "does not end",
         ),
+        (
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n",
+            b"X-More: of it\r\n",
+            "does not end",
+        ),
+        (b"HTTP/1.1 200 OK\r\n\r\n", b"x", "does not end"),
         (b"", b"HTTP/1.1 100 Continue\r\n\r\n", "no whole answer came in time"),
     ],
 )

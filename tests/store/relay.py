@@ -37,9 +37,11 @@ async def relayed(uri: str) -> AsyncIterator[Relay]:
     with TemporaryDirectory() as folder:  # pytest's own are too deep for a socket's name
         found = Relay(make_conninfo(uri, host=folder))
         async with await asyncio.start_unix_server(carry, f"{folder}/{name}"):
-            yield found
-            for each in (*found.clients, *servers):
-                each.transport.abort()
+            try:
+                yield found
+            finally:
+                for each in (*found.clients, *servers):
+                    each.transport.abort()
 
 
 async def _pass(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

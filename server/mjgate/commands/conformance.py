@@ -242,8 +242,9 @@ def replay(
 ) -> None:
     """Send stored cases again.
 
-    Of each it is said whether its rule breaks again. Exits with 1 where any does, with 2 where one
-    could not be sent again, as for want of a receiver or of submits that are allowed, else with 0.
+    Of each it is said whether its rule breaks again. Exits with 1 where any does, with 2 where of
+    one nothing can be said, as for want of a receiver, of submits that are allowed or of an answer,
+    else with 0.
     """
     with _able():
         from mjgate.conformance.profiles import PROFILES
@@ -260,7 +261,7 @@ def replay(
         results = send_again(paths, options, PROFILES)
     for result in results:
         word = "breaks again" if result.again else "does not break again"
-        word = word if result.sent else "could not be sent again"
+        word = word if result.sent else "tells nothing"
         name = f"{result.case.rule} at {result.case.operation or 'no operation'}"
         click.echo(harmless(f"{result.path}: {name} {word}: {result.text}"))
     if any(result.again for result in results):

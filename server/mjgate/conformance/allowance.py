@@ -37,6 +37,8 @@ class Allowance:
     spent: int = 0
     """Accepted, and those of which nobody can say."""
     withheld: int = 0
+    unasked: int = 0
+    """Accepted, though no server of this kind could have."""
     breached: bool = False
     """Whether the server accepted one too many; from then on no submit is sent."""
     _keys: dict[tuple[str, str | None], bool] = field(default_factory=dict, repr=False)
@@ -77,7 +79,7 @@ class Allowance:
         """Notes what came of a request; whether it was accepted beyond what was allowed."""
         if not costly(request):
             return False
-        accepted = answer is not None and is_accepted(answer) and not _is_page(request, answer)
+        accepted = answer is not None and draws(request, answer)
         unknown = answer is None or answer.status >= 500
         with self._lock:
             if accepted and answer is not None:
@@ -88,6 +90,7 @@ class Allowance:
                 return False
             if not accepted:
                 return False
+            self.unasked += 1
             beyond = self.left == 0
             self.spent += 1
             self.breached = self.breached or beyond
@@ -131,6 +134,11 @@ def harmless(request: Request) -> bool:
         return not any(word in lower for word in (b"prompt", b"task", b"id", b"\\u"))
     fields = [*_fields(value)]
     return not any(map(_is_usable, fields)) and not _is_change_of_nothing(fields)
+
+
+def draws(request: Request, answer: Answer) -> bool:
+    """Whether an answer of where pictures are ordered may stand for a picture being drawn."""
+    return is_accepted(answer) and not _is_page(request, answer)
 
 
 def is_accepted(answer: Answer) -> bool:

@@ -22,6 +22,7 @@ from typing import Any, NoReturn
 
 import yaml
 
+from mjgate.conformance.findings import TOO_MANY
 from mjgate.conformance.verdict import CannotRun, Failure, Known, Verdict
 
 VERSION = 1
@@ -111,12 +112,16 @@ def extended(
     reason: str,
     expires: date,
 ) -> tuple[Entry, ...]:
-    """The entries with one more for each failure; an older one of the same failure goes."""
+    """The entries with one more for each failure; an older one of the same failure goes.
+
+    What stands for failures that were too many to keep is none: nobody has seen them.
+    """
     fresh = {
         (each["rule"], each["operation"], each["text"]): Entry(
             each["rule"], each["operation"], reason, expires, each["text"]
         )
         for each in failures
+        if each["text"] != TOO_MANY
     }
     kept = [each for each in entries if (each.rule, each.operation, each.text) not in fresh]
     return (*kept, *fresh.values())

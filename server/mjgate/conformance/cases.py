@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from mjgate.conformance.allowance import costly, harmless, is_accepted
+from mjgate.conformance.allowance import costly, draws, harmless
 from mjgate.conformance.exchange import Answer, Exchange, Request
 from mjgate.conformance.oracle import json_of
 from mjgate.conformance.rules import at
@@ -50,11 +50,11 @@ class Step:
         return costly(self.request) and not harmless(self.request)
 
     @property
-    def draws(self) -> bool:
-        """Whether it orders a picture, or has drawn one that must be refused."""
-        if self.orders:
-            return True
-        return costly(self.request) and self.answer is not None and is_accepted(self.answer)
+    def unasked(self) -> bool:
+        """Whether it has drawn one though it orders none."""
+        if self.orders or not costly(self.request):
+            return False
+        return self.answer is not None and draws(self.request, self.answer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +73,9 @@ class StoredCase:
 
     @property
     def submits(self) -> int:
-        """How many of its steps may draw a picture."""
-        return sum(step.draws for step in self.steps)
-
-    @property
-    def orders(self) -> int:
-        """How many of them may do so by the contract."""
-        return sum(step.orders for step in self.steps)
+        """How many of its steps may draw a picture; a story knows itself how many it orders."""
+        ordered = 0 if self.story else sum(step.orders for step in self.steps)
+        return ordered + sum(step.unasked for step in self.steps)
 
 
 def store(verdict: Verdict, folder: Path) -> Verdict:

@@ -13,7 +13,7 @@ TOKEN_HEADERS = ("mj-api-secret", "authorization")
 _OF_CURL = {("accept", "*/*"), ("connection", "keep-alive")}
 """Headers that curl sends of itself, or that are so where none says otherwise."""
 MOST_SHOWN = 4_000
-"""Bytes of a body that a report shows; a stored case has all of it."""
+"""Bytes of a body that a report shows; a stored case has all of a request, most of an answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,10 +112,10 @@ class Answer:
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> "Answer":
         return cls(
-            status=stored["status"],
+            status=int(stored["status"]),
             headers=tuple((name, value) for name, value in stored["headers"]),
             body=_decoded(stored["body"]),
-            after_ms=stored["after_ms"],
+            after_ms=int(stored["after_ms"]),
         )
 
 

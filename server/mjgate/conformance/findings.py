@@ -54,8 +54,8 @@ class Findings:
     ) -> None:
         """Keeps the shortest way to a failure, and counts the others.
 
-        Of more than `MOST_FAILURES` ways each rule keeps one more, so that a baseline that knows
-        the others does not excuse what it has never seen.
+        Beyond `MOST_FAILURES` ways one more stands for the rest of a rule at an operation, so that
+        a baseline that knows the others does not excuse what it has never seen.
         """
         if not self.asks(rule):
             return

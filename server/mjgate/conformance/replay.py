@@ -25,7 +25,8 @@ _LOOK_PAUSE_S = 0.2
 class Replayed:
     """What came of a case; `again` is whether the same rule broke.
 
-    `sent` is false where that cannot be said: it was not sent to its end, or its rule not applied.
+    `sent` is false where that cannot be said: it was not sent to its end or put off, or its rule
+    was not applied.
     """
 
     path: Path
@@ -54,14 +55,9 @@ def replay(
 
 
 def _replayed(path: Path, case: StoredCase, options: Options, profile: Profile) -> Replayed:
-    if not case.story and case.submits > (options.allow_submits or 0):
+    if case.submits > (options.allow_submits or 0):
         return Replayed(path, case, False, f"needs --allow-submits {case.submits}", sent=False)
-    options = replace(
-        options,
-        url=base_of(options.url or case.target),
-        seed=case.seed,
-        allow_submits=_allowed(case, options.allow_submits),
-    )
+    options = replace(options, url=base_of(options.url or case.target), seed=case.seed)
     session = open_session(options, Contract.load(), profile)
     try:
         probe(session, bool(options.token))
@@ -75,14 +71,6 @@ def _replayed(path: Path, case: StoredCase, options: Options, profile: Profile) 
         raise CannotRun(f"{path}: {why}") from None
     finally:
         session.close()
-
-
-def _allowed(case: StoredCase, most: int | None) -> int | None:
-    """How many submits a server may accept before it has accepted one too many.
-
-    A case of what was bought unasked buys it again only where no more is allowed than it orders.
-    """
-    return case.orders if case.rule == "nothing_bought" and not case.story else most
 
 
 def _unapplied(session: Session, case: StoredCase) -> str | None:
@@ -130,13 +118,20 @@ def _unsaid(case: StoredCase, answer: Answer | None) -> str | None:
     """Why the last answer says nothing of the rule; None where it does."""
     if answer is None:
         return "its last request was not answered"
-    if answer.status == 429 and case.rule not in OF_FORM:
+    found = case.steps[-1].answer
+    as_found = case.rule in OF_FORM and found is not None and found.status == 429
+    if answer.status == 429 and not as_found:
         return "its last request was turned away (429)"
     return None
 
 
 def _broken(session: Session, case: StoredCase) -> str | None:
-    """How the rule of a case broke; of several ways its own."""
+    """How the rule of a case broke; of several ways its own.
+
+    What was bought unasked is so again, though this time it was allowed.
+    """
+    if case.rule == "nothing_bought" and session.allowance.unasked:
+        return case.text
     ways = [
         failure.text
         for failure in session.findings.failures()

@@ -27,7 +27,7 @@ BAD_TOKEN: Final = "mj-conformance-is-not-a-token"  # noqa: S105
 MOST_BODY = 16 * 1024 * 1024
 _CHUNK = 64 * 1024
 _GRACE_S = 0.5
-"""That the headers of an answer may take longer than one read of them."""
+"""Seconds that an answer may take beyond the time-out of one read."""
 _AGENT = "mjgate-conformance"
 
 
@@ -114,35 +114,41 @@ class Wire:
 
 
 class _Bounded(HTTPConnection):
-    """Its time-out is that of all headers together, whatever comes before and among them.
+    """Its time-out is that of the whole answer, whatever comes before and between its parts.
 
-    A server that sends `100 Continue` for ever, or a letter at a time, is else waited for without
-    end: a socket's own time-out is that of each read.
+    A server that sends `100 Continue` or trailers for ever, or a letter at a time, is else waited
+    for without end: a socket's own time-out is that of each read.
     """
 
+    _timer: threading.Timer | None = None
+    _is_late = False
+
     def getresponse(self) -> HTTPResponse:  # type: ignore[override]  # as urllib3 has it
-        sock, is_late = self.sock, threading.Event()
-
-        def end() -> None:
-            is_late.set()
-            with suppress(OSError):
-                sock.shutdown(socket.SHUT_RDWR)
-
         assert isinstance(self.timeout, float)
-        timer = threading.Timer(self.timeout + _GRACE_S, end)
-        timer.daemon = True
-        timer.start()
+        self._is_late = False
+        self._timer = threading.Timer(self.timeout + _GRACE_S, self._cut, [self.sock])
+        self._timer.daemon = True
+        self._timer.start()
         response = None
         try:
             response = super().getresponse()
         except Exception:
-            if not is_late.is_set():
+            if self.ends_in_time():
                 raise
-        finally:
-            timer.cancel()
-        if response is None or is_late.is_set():
+        if response is None or self._is_late:
             raise TimeoutError
         return response
+
+    def ends_in_time(self) -> bool:
+        """To be asked when the answer has ended, for better or worse."""
+        assert self._timer is not None
+        self._timer.cancel()
+        return not self._is_late
+
+    def _cut(self, sock: socket.socket) -> None:
+        self._is_late = True
+        with suppress(OSError):
+            sock.shutdown(socket.SHUT_RDWR)
 
 
 class _SecureBounded(_Bounded, HTTPSConnection):
@@ -158,13 +164,22 @@ class _SecurePool(HTTPSConnectionPool):
 
 
 def _read(response: BaseHTTPResponse, deadline: float) -> bytes:
+    connection = response.connection
+    assert isinstance(connection, _Bounded)
     chunks: list[bytes] = []
     size = 0
-    while chunk := response.read1(_CHUNK):
-        chunks.append(chunk)
-        size += len(chunk)
-        if size > MOST_BODY or time.monotonic() > deadline:
-            response.close()
-            raise NoAnswer("the answer does not end", sent=True, slow=True)
-    response.release_conn()
-    return b"".join(chunks)
+    try:
+        while size <= MOST_BODY and time.monotonic() <= deadline:
+            chunk = response.read1(_CHUNK)
+            if not chunk:
+                break
+            chunks.append(chunk)
+            size += len(chunk)
+    except (HTTPError, OSError):
+        if connection.ends_in_time():
+            raise
+    if connection.ends_in_time() and size <= MOST_BODY and time.monotonic() <= deadline:
+        response.release_conn()
+        return b"".join(chunks)
+    response.close()
+    raise NoAnswer("the answer does not end", sent=True, slow=True)

@@ -21,14 +21,18 @@ KEEPALIVE: Mapping[str, Any] = {
 """libpq's settings by which a host that has vanished is noticed within twenty seconds."""
 
 
-async def connect(uri: str, name: str) -> AsyncConnection:
-    """A connection of its own, in autocommit; `name` is what operators see it as."""
+async def connect(uri: str, name: str, **more: Any) -> AsyncConnection:
+    """A connection of its own, in autocommit; `name` is what operators see it as.
+
+    `more` are settings of libpq.
+    """
     connection = await AsyncConnection.connect(
         uri,
         autocommit=True,
         connect_timeout=_TIMEOUT_S,
         application_name=f"mjgate {name}",
         **KEEPALIVE,
+        **more,
     )
     async with prepared(connection):
         await tune(connection)
@@ -38,8 +42,8 @@ async def connect(uri: str, name: str) -> AsyncConnection:
 async def check(connection: AsyncConnection) -> None:
     """Raises OperationalError for an idle connection that has ended.
 
-    Nothing comes unasked on one that lives, so that it need not be asked: what comes is its end,
-    or a word of the server that is read.
+    The server is asked only where something waits to be read, which is the end or a notification:
+    else the connection lives, as far as this machine knows. `KEEPALIVE` is for hosts that vanish.
     """
     poll = select.poll()
     poll.register(connection.fileno(), select.POLLIN)
@@ -78,14 +82,15 @@ async def end_backend(connection: AsyncConnection, backend: Backend) -> None:
     """Ends the process of another connection, and waits for its end.
 
     A connection that is cut does not end what runs on it: what waits for a lock there may be
-    committed long after.
+    committed long after. One that a pooler has given to somebody else has another name, and stays.
 
     Raises:
         OperationalError: it has not ended in time.
     """
     cursor = await connection.execute(
         "select pg_terminate_backend(pid, %s) from pg_stat_activity "
-        "where pid = %s and backend_start = %s",
+        "where pid = %s and backend_start = %s and pid <> pg_backend_pid() "
+        "and application_name = current_setting('application_name')",
         [_END_MS, backend.pid, backend.started],
     )
     if await cursor.fetchone() == (False,):

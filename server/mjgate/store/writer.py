@@ -22,6 +22,7 @@ from psycopg import AsyncConnection, errors
 from mjgate.domain.send import HELD, Conclusion, Decision, Intent, Settlement
 from mjgate.domain.task import Phase
 from mjgate.errors import RowRefused, StoreDown, StoreFull
+from mjgate.log import logger
 from mjgate.metrics import BATCH_ROWS, BATCH_WAIT
 from mjgate.store.admission import COMMIT, KNOWN, commit_parameters, decisions
 from mjgate.store.connect import Backend, backend_of, connect, end_backend, prepared
@@ -192,7 +193,8 @@ class Writer:
                 await self._open(connection)
                 return batch
             except Exception as error:
-                reason = first_line(error)
+                if reason != (reason := first_line(error)):
+                    logger().warning("the writer has no database", why=reason)
 
     async def _unwritten(
         self, connection: AsyncConnection, batch: Sequence[_Row]
@@ -227,7 +229,8 @@ class Writer:
         return self._statement
 
     async def _connect(self) -> AsyncConnection:
-        return await connect(self._uri, "writer")
+        # A standby does not know what its primary has written.
+        return await connect(self._uri, "writer", target_session_attrs="read-write")
 
     async def _open(self, connection: AsyncConnection) -> None:
         async with prepared(connection):
