@@ -1,6 +1,5 @@
 """One HTTP exchange with an upstream, sent once, and told apart by how it failed."""
 
-import asyncio
 import functools
 import json
 from typing import Any
@@ -16,6 +15,7 @@ from mjgate.domain.channel import Channel
 from mjgate.domain.outcome import Reply
 from mjgate.errors import Broken, NotSent
 from mjgate.metrics import upstream_calls
+from mjgate.upstream.deadlines import Deadlines
 
 _CONNECT_S = 10.0
 _CONNECT_SHARE = 0.8
@@ -55,6 +55,7 @@ class Transport:
             cookie_jar=aiohttp.DummyCookieJar(),
             headers=_OWN_HEADERS,
         )
+        self._deadlines = Deadlines()
         self._timeout = timeout
 
     async def close(self) -> None:
@@ -94,8 +95,7 @@ class Transport:
             raise NotSent(f"{channel.name}: the gateway is stopping")
         url = _url(channel.base_url + path)
         try:
-            # Not by aiohttp's own total, which is several times dearer.
-            async with asyncio.timeout(timeout):
+            with self._deadlines.within(timeout):
                 response = await self._session.request(
                     "GET" if body is None else "POST",
                     url,
