@@ -1,9 +1,9 @@
 """Group commit: one writer a process sends what waits as one transaction.
 
-No timer: what arrived while the last batch was written is the next batch. A row that the
-database refuses fails alone: the batch is halved until it stands alone. After a lost
-connection the writer ends what may still run on it, asks which of its ids exist and runs
-only the rest.
+No timer: what arrived while the last batch was written is the next batch, with what a few
+turns of the event loop bring. A row that the database refuses fails alone: the batch is halved
+until it stands alone. After a lost connection the writer ends what may still run on it, asks
+which of its ids exist and runs only the rest.
 
 An intent does not wait for ever: after a while its client is gone, and a picture that nobody
 waits for must not be drawn. It is let go, and released should it have been written after all.
@@ -30,6 +30,8 @@ from mjgate.store.refusals import LOST, REFUSALS, first_line
 from mjgate.store.statement import Statement
 
 _MOST_ROWS = 512
+_TURNS = 10
+"""Of the event loop, in which more may come along: each costs microseconds, a commit hundreds."""
 _RETRY_S = 0.1
 _GIVE_UP_S = 2.0
 _PATIENCE_S = 15.0
@@ -121,7 +123,8 @@ class Writer:
                 self._wake.clear()
                 await self._wake.wait()
                 continue
-            await asyncio.sleep(0)  # what else this turn of the loop brings comes along
+            for _ in range(_TURNS):
+                await asyncio.sleep(0)
             batch = [self._rows.popleft() for _ in range(min(len(self._rows), _MOST_ROWS))]
             self._batch = batch
             await self._write(batch)
