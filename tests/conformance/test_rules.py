@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from mjgate.conformance.contract_view import CHANGE, IMAGINE, LIST, USAGE
 from mjgate.conformance.exchange import Answer, Request
-from mjgate.conformance.rules import BY_NAME, RULES, is_id, submitted
+from mjgate.conformance.rules import BY_NAME, RULES, day_of, is_id, submitted
 from tests.conformance.exchanges import (
     CONTRACT,
     TASK,
@@ -405,3 +405,7 @@ def test_a_body_too_deep_to_read_is_no_json() -> None:
     deep = answer(200, b"[" * 100_000)
     assert ["200 is no JSON"] == broken("body_matches_schema", FETCHED, deep)
     assert "bad" == expected(BLANK).says
+
+
+def test_a_time_that_no_calendar_has_is_of_no_day() -> None:
+    assert ("2026-11-27", "never") == (day_of(1_795_737_600_000), day_of(10**18))

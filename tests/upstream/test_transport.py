@@ -2,6 +2,8 @@
 
 import asyncio
 import gzip
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -45,16 +47,31 @@ async def test_what_never_connected_was_not_sent(transport: Transport, address: 
         await post(transport, address.format(port=free_port()))
 
 
+Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+HELLO = b"\x16"
+"""With which TLS begins."""
+
+
+@asynccontextmanager
+async def serving(serve: Serve) -> AsyncIterator[int]:
+    """The port of a server that speaks no HTTP of ours."""
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server:
+        yield server.sockets[0].getsockname()[1]
+
+
 async def test_a_port_that_speaks_no_tls_was_not_sent_to(transport: Transport) -> None:
-    async def plain(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    heard: list[bytes] = []
+
+    async def plain(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heard.append(await reader.read(1))
         writer.write(b"HTTP/1.1 400 No\r\n\r\n")
         writer.close()
 
-    server = await asyncio.start_server(plain, "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
-    async with server:
+    async with serving(plain) as port:
         with pytest.raises(NotSent):
             await post(transport, f"https://127.0.0.1:{port}")
+    assert [HELLO] == heard
 
 
 async def test_a_listener_that_accepts_nobody_was_not_sent_to() -> None:
@@ -65,9 +82,7 @@ async def test_a_listener_that_accepts_nobody_was_not_sent_to() -> None:
         await reader.read()
         writer.close()
 
-    server = await asyncio.start_server(silent, "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
-    async with server:
+    async with serving(silent) as port:
         with pytest.raises(NotSent):
             await asyncio.wait_for(post(patient, f"https://127.0.0.1:{port}"), 30)
     await patient.close()
@@ -120,9 +135,7 @@ async def test_a_reset_before_the_request_was_read_is_not_known(transport: Trans
         await resets(_reader, writer)
         writer.close()
 
-    server = await asyncio.start_server(reset, "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
-    async with server:
+    async with serving(reset) as port:
         with pytest.raises(Broken):
             await post(transport, f"http://127.0.0.1:{port}")
 

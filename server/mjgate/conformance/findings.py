@@ -66,7 +66,7 @@ class Findings:
         failure = Failure(rule, operation, text, where, exchanges, story=story)
         before = self.found.get(failure.key)
         if before is None and len(self.found) >= MOST_FAILURES:
-            self.counts["failures were not kept each, since there are too many"] += 1
+            self.counts["failures were not kept one by one, since there are too many"] += 1
             failure = replace(failure, text=TOO_MANY)
             before = self.found.get(failure.key)
         if before is not None and _size(before.exchanges) <= _size(exchanges):
